@@ -1,0 +1,64 @@
+// Package event says what happened while a plan was carried out. Its JSON form
+// is the contract of `up --json` and `down --json`: fields are added, never
+// renamed. No event holds a secret.
+package event
+
+import (
+	"time"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// Type says what an event tells.
+type Type string
+
+// The types of event, in the order in which one resource has them.
+const (
+	Start    Type = "start"    // the run began; carries Format
+	Begin    Type = "begin"    // work on a resource began
+	Progress Type = "progress" // something moved on; may be dropped
+	Log      Type = "log"      // a line that what is being built or run printed; may be dropped
+	Warning  Type = "warning"  // something the person should know
+	Waiting  Type = "waiting"  // made, and not ready yet
+	Done     Type = "done"     // the resource is as it should be
+	Failed   Type = "failed"   // the resource is not as it should be; Error says why
+	Skipped  Type = "skipped"  // not tried, because something it needs failed
+	End      Type = "end"      // the run is over; carries OK
+)
+
+// Event is one thing that happened.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Format  int       `json:"format,omitempty"`
+	Type    Type      `json:"type"`
+	Address addr.Addr `json:"address,omitzero"`
+	// Layer is the Windows layer that the event is about, if it is about one.
+	Layer  string `json:"layer,omitempty"`
+	Action string `json:"action,omitempty"`
+	// Message is one line for a person.
+	Message string `json:"message,omitempty"`
+	Error   string `json:"error,omitempty"`
+	// Current and Total are bytes or steps, where Progress has an end in sight.
+	Current int64 `json:"current,omitempty"`
+	Total   int64 `json:"total,omitempty"`
+	// Seconds is how long what ended has taken.
+	Seconds float64 `json:"seconds,omitempty"`
+	// OK is set on End.
+	OK *bool `json:"ok,omitempty"`
+}
+
+// Final reports whether an event must reach its reader: progress and log lines
+// may be dropped when a reader is slow, the rest may not.
+func (t Type) Final() bool { return t != Progress && t != Log }
+
+// Sink takes events. It is called from many goroutines and must not block for long.
+type Sink func(Event)
+
+// For gives a sink that stamps an address on what passes, so that a provider
+// reports on a resource without naming it each time.
+func (s Sink) For(a addr.Addr) Sink {
+	return func(e Event) {
+		e.Address = a
+		s(e)
+	}
+}
