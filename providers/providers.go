@@ -1,0 +1,133 @@
+// Package providers is the contract between the engine and whatever makes things true: Docker,
+// Windows machines. Concrete providers live in the folders below and never import each other; the
+// command line wires them up in an explicit list.
+package providers
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/guestproto"
+)
+
+// Instance is one copy of an environment: what is made carries both names.
+type Instance struct {
+	Environment string
+	ID          string
+	SpecDir     string // absolute; "" where there is no spec at hand
+}
+
+// Node is one resource as it should be.
+type Node struct {
+	Addr addr.Addr
+	// Identity hashes all that makes the resource what it is; another identity means replace.
+	Identity string
+	// Mutable hashes what can change without replacing; another value means update.
+	Mutable string
+	// Parts are the hashes and shown values that Identity is made of, by a name a person knows
+	// ("image", "env.PGHOST"), so that a plan can say what changed. Never a secret.
+	Parts map[string]string
+	// Layers is the stack of a Windows machine; nil for anything else. Layer hashes are chained.
+	Layers []guestproto.Layer
+	// After are the resources that must be ready first.
+	After []addr.Addr
+	// Body is *envspec.Container, *envspec.Machine or *Network. While planning it holds stand-ins in place of
+	// secrets; the engine hands Apply the one with the values.
+	Body any
+}
+
+// Network is the body of an environment's network.
+type Network struct{}
+
+// State says how a resource is.
+type State string
+
+// The states of a resource, as `status` shows them.
+const (
+	Ready       State = "ready"
+	Starting    State = "starting"
+	Stopped     State = "stopped"
+	Failed      State = "failed"
+	Missing     State = "missing"
+	Unreachable State = "unreachable"
+)
+
+// Observed is one resource as it is.
+type Observed struct {
+	Addr     addr.Addr
+	Identity string
+	Mutable  string
+	Parts    map[string]string
+	State    State
+	Detail   string // in words, for anything but ready
+	After    []addr.Addr
+	Ports    map[string]int // host port by port name
+	// Manifest and Drifted are set for a Windows machine.
+	Manifest *guestproto.Manifest
+	Drifted  map[string]string
+	// Handle is the provider's own, for Remove ("container id").
+	Handle string
+	// Instance says whose it is, where several are listed.
+	Instance Instance
+	// Meta is what the labels carry besides (a gateway's: its machine's endpoint and credential source).
+	Meta map[string]string
+}
+
+// Change is one operation that the engine asks for.
+type Change struct {
+	Instance Instance
+	Node     Node      // Body with values; zero for a removal
+	Observed *Observed // nil where nothing is there yet
+	// Keep is how many layers of a Windows machine stay (its Node.Layers[:Keep]).
+	Keep int
+}
+
+// Provider makes resources of some kinds true. All methods may be called at once from many
+// goroutines, and each returns soon after its context ends.
+type Provider interface {
+	// Name is "docker" or "windows".
+	Name() string
+	// Prepare does what needs no other resource: pulls or builds the image, hashes nothing. It changes
+	// no running thing. Called once a node to be created, replaced or updated, as early as may be.
+	Prepare(ctx context.Context, c Change, report event.Sink) error
+	// Apply makes the node as desired: creates it, replaces what Observed tells of, or updates it. When it
+	// fails, nothing half-made is left that a later Observe would take for whole.
+	Apply(ctx context.Context, c Change, report event.Sink) error
+	// WaitReady returns nil when the node's readiness check passed (at once where it has none and runs),
+	// and else an error that holds the check's last output and the resource's last words.
+	WaitReady(ctx context.Context, c Change, report event.Sink) error
+	// Remove takes the resource away, and what belongs to it alone. What is gone already is no error.
+	Remove(ctx context.Context, c Change, report event.Sink) error
+}
+
+// LogOptions narrows Logs.
+type LogOptions struct {
+	Follow     bool
+	Since      time.Time
+	Tail       int // lines; 0 is all
+	Timestamps bool
+}
+
+// Logger is a Provider whose resources have a log.
+type Logger interface {
+	Logs(ctx context.Context, o Observed, opts LogOptions, stdout, stderr io.Writer) error
+}
+
+// ExecOptions is one command run inside a resource.
+type ExecOptions struct {
+	Command        []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	TTY            bool
+	User           string
+	WorkingDir     string
+	Env            []string
+}
+
+// Execer is a Provider that runs commands inside its resources; the exit code is the command's own.
+type Execer interface {
+	Exec(ctx context.Context, o Observed, opts ExecOptions) (exitCode int, err error)
+}
