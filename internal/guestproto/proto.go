@@ -1,6 +1,9 @@
 package guestproto
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Version is the protocol's. A guest refuses a newer one, and a manifest written by a newer one.
 const Version = 1
@@ -11,6 +14,14 @@ type Greeting struct {
 	Version int    `json:"version"`
 	HostKey string `json:"host_key"` // the SSH host key of this run, authorized_keys form
 	BootID  string `json:"boot_id"`  // changes with every boot of the machine
+	// DataDir is the guest's folder, "C:\\ProgramData\\envctl"; see CacheFile.
+	DataDir string `json:"data_dir,omitempty"`
+}
+
+// CacheFile is where a Source's content must lie before a layer with it is applied: over SFTP the
+// sender writes to a temporary name beside it and renames. Slashes work in every Windows path.
+func CacheFile(dataDir, sha256 string) string {
+	return strings.ReplaceAll(dataDir, `\`, "/") + "/cache/" + sha256
 }
 
 // The commands that the guest's SSH server carries out itself. Each reads one JSON value from
@@ -35,6 +46,9 @@ type Manifest struct {
 	Version int             `json:"version"`
 	Owner   Owner           `json:"owner"`
 	Layers  []ManifestLayer `json:"layers"`
+	// PendingReboot is the boot id in which an installer asked for a restart; the request
+	// is over once the machine has another.
+	PendingReboot string `json:"pending_reboot,omitempty"`
 }
 
 // ManifestLayer is one applied layer, or one whose application began (Complete false).
@@ -65,7 +79,8 @@ type ApplyRequest struct {
 	Forget bool `json:"forget,omitempty"`
 }
 
-// Event is one line of CommandApply's answer. The last is "end".
+// Event is one line of CommandApply's answer. The last is "end"; its Error is set where the request
+// failed, which also ends the command with exit status 1.
 type Event struct {
 	// Type is "undo", "apply", "log", "done", "failed", "reboot" (the machine restarts now:
 	// connect again and send the request with what the manifest then says), or "end".
