@@ -96,6 +96,12 @@ type Build struct {
 	Args       map[string]secret.Text
 	// Files is a whole context held in memory, by slash path; envctl's own images come so.
 	Files map[string][]byte
+	// From gives the base images of the Dockerfile the digests or image ids that are locked, by the
+	// reference as written; one that is missing is taken as written. Part of the build's identity.
+	From map[string]string
+	// Tag names an image that all environments on the machine share (the gateway's, the sandbox's);
+	// "" keeps it to this environment.
+	Tag string
 }
 
 // Volume is a mount of a container.
