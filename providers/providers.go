@@ -55,6 +55,10 @@ const (
 	Unreachable State = "unreachable"
 )
 
+// Incomplete is the Detail of a Failed resource whose creation was cut short, as by a kill: it is not
+// mended but made anew.
+const Incomplete = "its creation was cut short"
+
 // Observed is one resource as it is.
 type Observed struct {
 	Addr     addr.Addr
@@ -76,14 +80,31 @@ type Observed struct {
 	Meta map[string]string
 }
 
-// Change is one operation that the engine asks for.
+// Action is what is to be done to one resource.
+type Action string
+
+// The actions of a plan.
+const (
+	Create  Action = "create"
+	Update  Action = "update" // nothing of the identity changes: copy mutable files, start, apply layers
+	Replace Action = "replace"
+	Delete  Action = "delete"
+	None    Action = "none"
+)
+
+// Change is one operation that the engine asks for. The plan took every decision in it.
 type Change struct {
+	Action   Action
 	Instance Instance
 	Node     Node      // Body with values; zero for a removal
 	Observed *Observed // nil where nothing is there yet
-	// Keep is how many layers of a Windows machine stay (its Node.Layers[:Keep]).
+	// Keep is how many layers of a Windows machine stay (its Node.Layers[:Keep]), or KeepUnknown.
 	Keep int
 }
+
+// KeepUnknown is the Keep of a machine that could not be seen when the plan was made, because what it
+// runs on is being started: its manifest decides once it is there.
+const KeepUnknown = -1
 
 // Provider makes resources of some kinds true. All methods may be called at once from many
 // goroutines, and each returns soon after its context ends.

@@ -97,7 +97,9 @@ func Parse(s string) (Addr, error) {
 var notLabel = regexp.MustCompile(`[^a-z0-9]+`)
 
 // DNS gives the name by which other resources reach a: lower case, dashes for
-// all that a DNS label cannot hold. container.node["a"] is node-a.
+// all that a DNS label cannot hold. container.node["a"] is node-a. A gateway has the
+// name of its machine, since whoever dials the machine dials the gateway; what a
+// machine really runs on has a name of its own, pas-sandbox.
 func (a Addr) DNS() string {
 	parts := []string{a.Name}
 	if a.Template != "" {
@@ -105,6 +107,9 @@ func (a Addr) DNS() string {
 	}
 	if a.Key != "" {
 		parts = append(parts, a.Key)
+	}
+	if a.Kind == Sandbox {
+		parts = append(parts, string(Sandbox))
 	}
 	return strings.Trim(notLabel.ReplaceAllString(strings.ToLower(strings.Join(parts, "-")), "-"), "-")
 }

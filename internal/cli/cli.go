@@ -1,0 +1,187 @@
+// Package cli is the command line: one file a command, the streams and clients handed in, and one place
+// that owns exit codes. It alone knows which providers there are.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes beside those that a command run by exec gives.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1
+	ExitChanges     = 2 // plan --detailed-exitcode, and there is something to do
+	ExitUsage       = 64
+	ExitInterrupted = 130
+)
+
+// IO is what a command reads, writes and is told by its surroundings.
+type IO struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Getenv is os.LookupEnv outside of tests.
+	Getenv func(string) (string, bool)
+	// Dir is the folder that the command was called in.
+	Dir string
+}
+
+// Main runs the command line and gives the exit code of the process.
+func Main(ctx context.Context, version string, args []string, io IO) int {
+	a := &app{IO: io, version: version}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	a.interrupts = newInterrupts(ctx, signals)
+	defer a.interrupts.close()
+
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(io.In)
+	root.SetOut(io.Out)
+	root.SetErr(io.Err)
+	err := root.ExecuteContext(a.interrupts.stop)
+	return a.exitCode(err)
+}
+
+// exit is an error that is only an exit code: what there was to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usageError is a mistake in the words of the command itself.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func (a *app) exitCode(err error) int {
+	var code exit
+	var usage usageError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		fmt.Fprintf(a.Err, "Error: %v\nRun \"envctl --help\" for what there is.\n", err)
+		return ExitUsage
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(a.Err, "Interrupted.")
+		return ExitInterrupted
+	default:
+		fmt.Fprintf(a.Err, "Error: %v\n", err)
+		return ExitFailed
+	}
+}
+
+// app is one run of the command line: the flags that every command has, and what is made from them
+// when a command asks for it.
+type app struct {
+	IO
+	version    string
+	interrupts *interrupts
+
+	chdir    string
+	files    []string
+	name     string
+	vars     []string
+	varFiles []string
+	json     bool
+	quiet    bool
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "envctl",
+		Short: "Development environments that are part Linux containers, part Windows machines",
+		Long: `envctl makes a development environment from a spec: Linux containers and Windows machines,
+wired together in both directions.
+
+  envctl init     writes an environment that works as it is
+  envctl up       makes it true, or changes what is there to what the spec says now
+  envctl down     takes it away`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	f := root.PersistentFlags()
+	f.StringVarP(&a.chdir, "chdir", "C", "", "folder of the spec; without it, the nearest one upwards with a *.envctl.hcl")
+	f.StringArrayVarP(&a.files, "file", "f", nil, "a spec file, in place of the folder's; may be repeated")
+	f.StringVar(&a.name, "name", "", "instance, for several copies of one environment (default: from this computer and the folder)")
+	f.BoolVar(&a.json, "json", false, "machine-readable output")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
+	root.AddCommand(
+		a.initCommand(), a.validateCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
+		a.outputsCommand(), a.logsCommand(), a.execCommand(), a.sandboxCommand(), a.versionCommand(),
+	)
+	for _, c := range root.Commands() {
+		wrapArgs(c)
+	}
+	return root
+}
+
+// wrapArgs makes a wrong number of arguments a usage error, like a wrong flag.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usagef("%w\nUsage: %s", err, cmd.UseLine())
+			}
+			return nil
+		}
+	}
+}
+
+// specFlags adds what every command that loads a spec takes.
+func (a *app) specFlags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&a.vars, "var", nil, "value of a variable, as name=value; may be repeated")
+	c.Flags().StringArrayVar(&a.varFiles, "var-file", nil, "file of variables' values; may be repeated")
+}
+
+// variables reads --var.
+func (a *app) variables() (map[string]string, error) {
+	vars := make(map[string]string, len(a.vars))
+	for _, v := range a.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, usagef("--var %q is not of the form name=value", v)
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+// buildVersion is the version that the linker set, or what the Go toolchain knows of the module.
+func buildVersion(set string) (version, commit string) {
+	version = set
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version, ""
+	}
+	if version == "" {
+		version = strings.TrimPrefix(info.Main.Version, "v")
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			commit = s.Value
+		}
+	}
+	if version == "" || version == "(devel)" {
+		version = "0.1.0-dev"
+	}
+	return version, commit
+}

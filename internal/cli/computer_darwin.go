@@ -1,0 +1,5 @@
+package cli
+
+import "golang.org/x/sys/unix"
+
+func platformID() (string, error) { return unix.Sysctl("kern.uuid") }

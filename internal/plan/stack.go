@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/providers"
+)
+
+// stack plans a Windows machine: the layers that are there already stay as far as they are the same,
+// from the first difference on the old ones are undone in reverse order and the new ones applied.
+// The machine's sandbox decides where it is new, or not running at all.
+func stack(op *Operation, sandbox providers.Action) {
+	desired := op.Node.Layers
+	var have []guestproto.ManifestLayer
+	var drifted map[string]string
+	fresh := op.Observed == nil || op.Observed.State == providers.Missing || op.Observed.Manifest == nil
+	unseen := op.Observed != nil && op.Observed.State == providers.Unreachable
+	switch {
+	case sandbox == providers.Create || sandbox == providers.Replace:
+		op.Action, op.Cause = providers.Create, "the machine is new"
+		op.Observed = nil
+	case unseen:
+		op.Action, op.Keep = providers.Update, providers.KeepUnknown
+		op.Cause = "out of reach now; its layers are compared once it is back"
+		return
+	case fresh:
+		op.Action, op.Cause = providers.Create, "not set up yet"
+	default:
+		have, drifted = op.Observed.Manifest.Layers, op.Observed.Drifted
+	}
+
+	why := ""
+	op.Keep, why = shared(desired, have, drifted)
+	for _, l := range desired[:op.Keep] {
+		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Keep})
+	}
+	above := have[op.Keep:]
+	op.Layers = append(op.Layers, undo(above, "")...)
+	for i, l := range desired[op.Keep:] {
+		cause := "a layer under it changed"
+		if i == 0 {
+			cause = why
+		} else if len(above) == 0 {
+			cause = "new"
+		}
+		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Apply, Cause: cause})
+	}
+	if op.Action == providers.None && (op.Keep < len(desired) || len(above) > 0) {
+		op.Action, op.Cause = providers.Update, why
+		if op.Keep < len(desired) {
+			op.Cause = fmt.Sprintf("%s: %s", desired[op.Keep].ID(), why)
+		}
+	}
+}
+
+// KeepOf says how many of the desired layers a machine already has, counted from the bottom: those whose
+// hash is the same, that were applied to the end, and that nobody changed since.
+func KeepOf(desired []guestproto.Layer, have []guestproto.ManifestLayer, drifted map[string]string) int {
+	n, _ := shared(desired, have, drifted)
+	return n
+}
+
+// shared is KeepOf with the reason why the next layer is not kept.
+func shared(desired []guestproto.Layer, have []guestproto.ManifestLayer, drifted map[string]string) (int, string) {
+	for i, want := range desired {
+		if i >= len(have) {
+			return i, "new"
+		}
+		got := have[i]
+		switch drift, isDrifted := drifted[want.ID()]; {
+		case got.Kind != want.Kind || got.Name != want.Name:
+			return i, fmt.Sprintf("%s.%s stood in its place", got.Kind, got.Name)
+		case !got.Complete:
+			return i, "its last application was cut short"
+		case got.Hash != want.Hash:
+			return i, "changed"
+		case isDrifted:
+			return i, "changed by hand: " + drift
+		}
+	}
+	if len(have) > len(desired) {
+		top := have[len(desired)]
+		return len(desired), fmt.Sprintf("%s.%s is no longer in the spec", top.Kind, top.Name)
+	}
+	return len(desired), ""
+}
+
+func undo(layers []guestproto.ManifestLayer, cause string) []Layer {
+	var steps []Layer
+	for i := len(layers) - 1; i >= 0; i-- {
+		steps = append(steps, Layer{Name: layers[i].Kind + "." + layers[i].Name, Action: Undo, Cause: cause})
+	}
+	return steps
+}

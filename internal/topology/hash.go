@@ -1,0 +1,114 @@
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/secret"
+	"github.com/envctl/envctl/providers"
+)
+
+// hashContainer fills a container's hashes and the parts that a plan names. A part is a value that a
+// person may see, or a short hash of a long or secret one; whole values go into the identity.
+func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspec.Container) (string, error)) error {
+	whole := map[string]string{}
+	secrets := map[string]bool{}
+	set := func(name string, v any) {
+		text := fmt.Sprint(v)
+		if t, ok := v.(secret.Text); ok {
+			text, secrets[name] = t.Reveal(), t.Sensitive
+		}
+		if text != "" && text != "0" && text != "0s" && text != "[]" && text != "false" {
+			whole[name] = text
+		}
+	}
+	list := func(name string, items []string) {
+		if items != nil {
+			set(name, mustJSON(items))
+		}
+	}
+	set("image", c.Image)
+	if c.Build != nil {
+		id, err := buildID(c)
+		if err != nil {
+			return err
+		}
+		set("build", id)
+	}
+	list("command", c.Command)
+	list("entrypoint", c.Entrypoint)
+	list("tmpfs", c.Tmpfs)
+	list("cap_add", c.CapAdd)
+	list("aliases", c.Aliases)
+	for k, v := range c.Env {
+		set("env."+k, v)
+	}
+	for k, v := range c.ExtraHosts {
+		set("extra_hosts."+k, v)
+	}
+	for k, v := range c.Labels {
+		set("labels."+k, v)
+	}
+	for _, p := range c.Ports {
+		set("port."+p.Name, fmt.Sprintf("%d on %d/%s", p.Guest, p.Host, p.Protocol))
+	}
+	for _, v := range c.Volumes {
+		set("volume."+v.Name, fmt.Sprintf("%s from %q, read only %t", v.Target, v.Source, v.ReadOnly))
+	}
+	mutable := map[string]string{}
+	for _, f := range c.Files {
+		if f.Mutable {
+			mutable[f.Path] = f.Content.Reveal()
+			continue
+		}
+		set("file."+f.Path, secret.Text{Value: f.Content.Reveal(), Sensitive: true})
+		set("file."+f.Path+".mode", strconv.FormatInt(f.Mode, 8))
+		set("file."+f.Path+".owner", fmt.Sprintf("%d:%d", f.UID, f.GID))
+	}
+	set("user", c.User)
+	set("working_dir", c.WorkingDir)
+	set("platform", c.Platform)
+	set("restart", c.Restart)
+	set("memory", c.Memory)
+	set("cpus", c.CPUs)
+	set("stop_signal", c.StopSignal)
+	set("stop_grace", c.StopGrace)
+	set("init", c.Init)
+	set("privileged", c.Privileged)
+
+	n.Identity = Hash(whole)
+	if len(mutable) > 0 {
+		n.Mutable = Hash(mutable)
+	}
+	n.Parts = make(map[string]string, len(whole))
+	for name, text := range whole {
+		if secrets[name] || len(text) > 48 {
+			text = "sha256:" + Hash(map[string]string{name: text})[:12]
+		}
+		n.Parts[name] = text
+	}
+	return nil
+}
+
+// Hash is the lower-case hex SHA-256 of a map in the order of its keys.
+func Hash(m map[string]string) string {
+	h := sha256.New()
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintf(h, "%d:%s=%d:%s;", len(k), k, len(m[k]), m[k])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func mustJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a []string cannot fail
+	}
+	return string(b)
+}
