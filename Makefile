@@ -1,0 +1,86 @@
+# What is built goes to bin/, except what envctl carries inside it: the helpers
+# (internal/assets/files) and the quickstart's installer (templates/quickstart/installers).
+# Works with GNU make from 3.81 on, as macOS has it.
+
+GO      ?= go
+VERSION ?= $(shell cat VERSION 2>/dev/null || echo 0.1.0-dev)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+# The helpers take neither version nor commit: only a change of their code changes them, and what is
+# on machines and in images stays as it is.
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
+LEAN    := -ldflags '-s -w'
+STAMPED := -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+
+FILES   := internal/assets/files
+HELPERS := $(FILES)/envctl-guest-amd64.exe.gz $(FILES)/envctl-guest-arm64.exe.gz \
+           $(FILES)/envctl-node-amd64.gz $(FILES)/envctl-node-arm64.gz
+MSI     := templates/quickstart/installers/pas.msi
+
+.PHONY: build assets test demo bench lint fmt check clean generate help FORCE
+.DEFAULT_GOAL := build
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/' | sort
+
+build: assets ## bin/envctl, with all that it carries
+	$(BUILD) $(STAMPED) -o bin/envctl ./cmd/envctl
+
+assets: $(HELPERS) $(MSI) ## only what envctl carries
+
+# Go knows best what is stale. A build goes to a file beside the target, which is replaced, and so takes
+# part in make's own reckoning, only where its content changed.
+bin/helpers/envctl-guest-%.exe: FORCE
+	@mkdir -p $(@D)
+	@GOOS=windows GOARCH=$* $(BUILD) $(LEAN) -o $@.new ./cmd/envctl-guest
+	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
+
+bin/helpers/envctl-node-%: FORCE
+	@mkdir -p $(@D)
+	@GOOS=linux GOARCH=$* $(BUILD) $(LEAN) -o $@.new ./cmd/envctl-node
+	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
+
+bin/msi/pas.exe: FORCE
+	@mkdir -p $(@D)
+	@GOOS=windows GOARCH=amd64 $(BUILD) $(LEAN) -o $@.new ./templates/quickstart/pas
+	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
+
+$(FILES)/%.gz: bin/helpers/%
+	gzip -n -9 -c $< > $@.new && mv $@.new $@
+
+# The path bin/helpers/% above matches no target with a pattern of its own in make 3.81; name them.
+$(FILES)/envctl-guest-amd64.exe.gz: bin/helpers/envctl-guest-amd64.exe
+$(FILES)/envctl-guest-arm64.exe.gz: bin/helpers/envctl-guest-arm64.exe
+$(FILES)/envctl-node-amd64.gz: bin/helpers/envctl-node-amd64
+$(FILES)/envctl-node-arm64.gz: bin/helpers/envctl-node-arm64
+
+.PRECIOUS: bin/helpers/% bin/msi/pas.exe
+
+$(MSI): bin/msi/pas.exe templates/quickstart/pas/pas.wxs .ci/msi
+	GO="$(GO)" .ci/msi bin/msi/pas.exe templates/quickstart/pas/pas.wxs $@
+
+test: build ## every test, with the race detector, on a real engine
+	.ci/prerequisites engine image winrm
+	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 14m ./...
+
+demo: ## the quickstart from nothing: build, up, a request through it, an HL7 message
+	.ci/demo
+
+bench: build ## benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## formatting, vet for the three systems, linters
+	.ci/lint
+
+check: lint test ## what a change has to pass
+
+fmt: ## format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+generate: ## whatever go:generate makes
+	$(GO) generate ./...
+
+clean: ## remove what make built
+	rm -rf bin dist $(FILES)/*.gz $(FILES)/*.new $(MSI)
+
+FORCE:

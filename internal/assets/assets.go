@@ -1,0 +1,68 @@
+// Package assets holds the two helpers that travel inside envctl, compressed: the one that runs on
+// Windows and the one that runs in envctl's own containers. `make build` puts them into the folder
+// files before it builds envctl. A binary that was built without them (go install, go vet) works for
+// all that needs no machine, and says what it lacks when it is asked for one.
+package assets
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+//go:embed all:files
+var embedded embed.FS
+
+// ErrMissing is wrapped by the errors of Guest and Node when this binary was built without its helpers.
+var ErrMissing = errors.New("this envctl was built without its helpers")
+
+// Helper is one executable for one architecture.
+type Helper struct {
+	// Gzip is the executable as it travels.
+	Gzip []byte
+	// SHA256 is the lower-case hex digest of the executable once uncompressed.
+	SHA256 string
+}
+
+// Guest gives the Windows helper for an architecture by Go's name, "amd64" or "arm64".
+func Guest(arch string) (Helper, error) { return load(embedded, "envctl-guest-"+arch+".exe") }
+
+// Node gives the Linux helper for an architecture by Go's name, "amd64" or "arm64".
+func Node(arch string) (Helper, error) { return load(embedded, "envctl-node-"+arch) }
+
+// Raw gives the executable itself.
+func (h Helper) Raw() ([]byte, error) {
+	zr, err := gzip.NewReader(bytes.NewReader(h.Gzip))
+	if err != nil {
+		return nil, fmt.Errorf("uncompress a helper: %w", err)
+	}
+	raw, err := io.ReadAll(zr)
+	if err != nil {
+		return nil, fmt.Errorf("uncompress a helper: %w", err)
+	}
+	return raw, nil
+}
+
+func load(files fs.FS, name string) (Helper, error) {
+	packed, err := fs.ReadFile(files, "files/"+name+".gz")
+	if errors.Is(err, fs.ErrNotExist) {
+		return Helper{}, fmt.Errorf("%w: %s is not in it; get a released envctl, or run `make build` in its source folder and use bin/envctl", ErrMissing, name)
+	}
+	if err != nil {
+		return Helper{}, fmt.Errorf("read the helper %s: %w", name, err)
+	}
+	h := Helper{Gzip: packed}
+	raw, err := h.Raw()
+	if err != nil {
+		return Helper{}, fmt.Errorf("%s: %w", name, err)
+	}
+	sum := sha256.Sum256(raw)
+	h.SHA256 = hex.EncodeToString(sum[:])
+	return h, nil
+}
