@@ -1,0 +1,275 @@
+package credential
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"sync"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/secret"
+)
+
+// Planner decides, before anything is made, which version of each credential a run uses. It reads values
+// that are not ours (their version is made from them) and keeps nothing on disk. It may be used from many
+// goroutines.
+type Planner struct {
+	// Recorded are the versions that labels name, by credential: what is in use now.
+	Recorded map[string]Version
+	// Dir is where commands run and from where relative paths go: the spec's folder.
+	Dir string
+	// Stderr takes what a credential's command says beside its answer; nil for nowhere.
+	Stderr io.Writer
+
+	store   *Store
+	sources map[string]envspec.CredentialSource
+	environ func(name string) (value string, ok bool)
+
+	mu      sync.Mutex
+	planned map[string]*planned
+}
+
+// planned is one credential as this run uses it.
+type planned struct {
+	version  Version
+	username string
+	// fresh is a generated value that nothing has yet. What it is made of, once it is: values and public.
+	fresh  bool
+	values map[string]secret.Text
+	public map[string]string
+	// external is a value that is not ours.
+	external bool
+	// held is why a generated value cannot be had.
+	held error
+}
+
+// Keys of an entry's values.
+const password = "password"
+
+// NewPlanner gives a planner for the credential blocks of one spec. The environment is os.LookupEnv, or what stands for it.
+func NewPlanner(store *Store, sources []envspec.CredentialSource, environ func(name string) (value string, ok bool)) *Planner {
+	p := &Planner{store: store, environ: environ, sources: map[string]envspec.CredentialSource{}, planned: map[string]*planned{}}
+	for _, s := range sources {
+		p.sources[s.Name] = s
+	}
+	return p
+}
+
+// Version gives the version that a run uses of a credential.
+func (p *Planner) Version(ctx context.Context, name string) (Version, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, err := p.plan(ctx, name)
+	if err != nil {
+		return Version{}, err
+	}
+	return c.version, nil
+}
+
+func (p *Planner) plan(ctx context.Context, name string) (*planned, error) {
+	if c, ok := p.planned[name]; ok {
+		return c, nil
+	}
+	source, ok := p.sources[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no credential block named %q", name)
+	}
+	var c *planned
+	var err error
+	if source.Generate != nil {
+		c, err = p.generated(name)
+	} else {
+		c, err = p.external(ctx, source)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if source.Username != "" {
+		c.username = source.Username
+	}
+	p.planned[name] = c
+	return c, nil
+}
+
+// generated is never made again while one is in use: what took the old one, keeps it.
+func (p *Planner) generated(name string) (*planned, error) {
+	entry, there, err := p.store.Index(name)
+	if err != nil {
+		return nil, err
+	}
+	if there {
+		return &planned{version: entry.Version, public: entry.Public}, nil
+	}
+	// With a key it was the MAC of a value from elsewhere, before the block said generate.
+	if v, ok := p.Recorded[name]; ok && v.Key == "" {
+		return &planned{version: v, held: &HeldElsewhereError{Name: name, Owner: v.Owner}}, nil
+	}
+	id := make([]byte, 8)
+	rand.Read(id) // never fails: crypto/rand
+	return &planned{version: Version{ID: hex.EncodeToString(id), Owner: p.store.owner}, fresh: true}, nil
+}
+
+func (p *Planner) external(ctx context.Context, source envspec.CredentialSource) (*planned, error) {
+	v, err := p.read(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	k, err := p.store.keys.primary()
+	if err != nil {
+		return nil, err
+	}
+	c := &planned{external: true, username: v.Username, values: map[string]secret.Text{password: hidden(v.Password)}}
+	c.version = Version{ID: k.version(source.Name, v.Password), Key: k.id}
+	if old, ok := p.Recorded[source.Name]; ok && old.Key != "" && old.Key != k.id {
+		c.version = old // made with another key, it says nothing: it counts as unchanged
+	}
+	return c, nil
+}
+
+// Made is a secret of a caller's own making: Values are sealed, Public stays in clear.
+type Made struct {
+	Values, Public map[string]string
+}
+
+// Generated plans with an entry that stands in no spec (a sandbox's certificate and password) and gives its
+// version and public part. Where the store has none, it is made here and saved by Values.Generated. One that
+// is in use and not in the store is ErrHeldElsewhere.
+func (p *Planner) Generated(name string, make func() (Made, error)) (v Version, public map[string]string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.planned[name]
+	if !ok {
+		if c, err = p.generated(name); err != nil {
+			return Version{}, nil, err
+		}
+		if c.fresh {
+			m, err := make()
+			if err != nil {
+				return Version{}, nil, fmt.Errorf("make credential %s: %w", name, err)
+			}
+			c.values, c.public = hiddenAll(m.Values), m.Public
+		}
+		p.planned[name] = c
+	}
+	return c.version, maps.Clone(c.public), c.held
+}
+
+// StandInPrefix is how every stand-in begins.
+const StandInPrefix = "envctlstandin"
+
+// StandIn gives what a plan has in place of a password: another for another version, letters and digits
+// alone (so that no encoding changes it), 53 of them.
+func StandIn(name, version string) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + version))
+	return StandInPrefix + hex.EncodeToString(sum[:20])
+}
+
+// StandIns gives credentials whose user names are real and whose passwords are stand-ins.
+func (p *Planner) StandIns(ctx context.Context) envspec.Credentials {
+	return lookup(func(name string) (envspec.CredentialValue, error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		c, err := p.plan(ctx, name)
+		if err != nil {
+			return envspec.CredentialValue{}, err
+		}
+		return envspec.CredentialValue{Username: c.username, Password: StandIn(name, c.version.ID)}, nil
+	})
+}
+
+type lookup func(name string) (envspec.CredentialValue, error)
+
+func (l lookup) Credential(name string) (envspec.CredentialValue, error) { return l(name) }
+
+// Values gives credentials their real values, of the very versions that were planned. What has to be
+// generated is made when it is asked for, and is on disk before it is handed out.
+func (p *Planner) Values(ctx context.Context) *Values { return &Values{ctx: ctx, p: p} }
+
+// Values implements envspec.Credentials.
+type Values struct {
+	ctx context.Context // of the run: envspec.Credentials asks without one
+	p   *Planner
+}
+
+// Credential gives a credential's value. The error is ErrHeldElsewhere where the value is in use and cannot
+// be had here, and ErrChanged where another run made one since the plan.
+func (v *Values) Credential(name string) (envspec.CredentialValue, error) {
+	v.p.mu.Lock()
+	defer v.p.mu.Unlock()
+	c, err := v.p.plan(v.ctx, name)
+	if err != nil {
+		return envspec.CredentialValue{}, err
+	}
+	if c.fresh && c.values == nil {
+		s, err := generate(v.p.sources[name].Generate.Length)
+		if err != nil {
+			return envspec.CredentialValue{}, fmt.Errorf("credential %s: %w", name, err)
+		}
+		c.values = map[string]secret.Text{password: hidden(s)}
+	}
+	if err := v.load(name, c); err != nil {
+		return envspec.CredentialValue{}, err
+	}
+	return envspec.CredentialValue{Username: c.username, Password: c.values[password].Reveal()}, nil
+}
+
+// Generated gives the secret part of what Planner.Generated planned.
+func (v *Values) Generated(name string) (map[string]secret.Text, error) {
+	v.p.mu.Lock()
+	defer v.p.mu.Unlock()
+	c, ok := v.p.planned[name]
+	if !ok {
+		return nil, fmt.Errorf("credential %s was not planned with", name)
+	}
+	if err := v.load(name, c); err != nil {
+		return nil, err
+	}
+	return c.values, nil
+}
+
+// load makes c.values hold the value of c.version, kept for good.
+func (v *Values) load(name string, c *planned) error {
+	switch {
+	case c.held != nil:
+		return c.held
+	case c.fresh:
+		err := v.p.store.create(v.ctx, Entry{Name: name, Version: c.version, Public: c.public, Values: c.values})
+		if err != nil {
+			return err
+		}
+		c.fresh = false
+	case c.external:
+		if err := v.p.store.keep(v.ctx); err != nil {
+			return err
+		}
+		c.external = false
+	case c.values == nil:
+		entry, there, err := v.p.store.Lookup(name)
+		if err != nil {
+			return err
+		}
+		if !there || entry.Version.ID != c.version.ID {
+			return fmt.Errorf("credential %s %w", name, ErrChanged)
+		}
+		if entry.Values == nil {
+			return errors.New("credential " + name + ": its entry is empty; rotate it")
+		}
+		c.values = entry.Values
+	}
+	return nil
+}
+
+func hidden(s string) secret.Text { return secret.Text{Value: s, Sensitive: true} }
+
+func hiddenAll(m map[string]string) map[string]secret.Text {
+	out := make(map[string]secret.Text, len(m))
+	for k, v := range m {
+		out[k] = hidden(v)
+	}
+	return out
+}
