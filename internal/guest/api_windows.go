@@ -1,0 +1,115 @@
+package guest
+
+import (
+	"errors"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+)
+
+// What golang.org/x/sys/windows does not have. Each is looked up in System32 alone, on first use.
+var (
+	advapi32 = windows.NewLazySystemDLL("advapi32.dll")
+	user32   = windows.NewLazySystemDLL("user32.dll")
+	msi      = windows.NewLazySystemDLL("msi.dll")
+	iphlpapi = windows.NewLazySystemDLL("iphlpapi.dll")
+
+	procRegSetValueEx       = advapi32.NewProc("RegSetValueExW")
+	procRegDeleteKeyEx      = advapi32.NewProc("RegDeleteKeyExW")
+	procSendMessageTimeout  = user32.NewProc("SendMessageTimeoutW")
+	procMsiOpenDatabase     = msi.NewProc("MsiOpenDatabaseW")
+	procMsiOpenView         = msi.NewProc("MsiDatabaseOpenViewW")
+	procMsiViewExecute      = msi.NewProc("MsiViewExecute")
+	procMsiViewFetch        = msi.NewProc("MsiViewFetch")
+	procMsiRecordGetString  = msi.NewProc("MsiRecordGetStringW")
+	procMsiCloseHandle      = msi.NewProc("MsiCloseHandle")
+	procMsiProductState     = msi.NewProc("MsiQueryProductStateW")
+	procGetExtendedTCPTable = iphlpapi.NewProc("GetExtendedTcpTable")
+)
+
+// regValue is a registry value as it is stored.
+type regValue struct {
+	Type uint32 `json:"type"`
+	Data []byte `json:"data"`
+}
+
+// readValue gives nil where the value does not exist.
+func readValue(k registry.Key, name string) (*regValue, error) {
+	for size := 256; ; {
+		buf := make([]byte, size)
+		n, kind, err := k.GetValue(name, buf)
+		switch {
+		case errors.Is(err, registry.ErrNotExist):
+			return nil, nil
+		case errors.Is(err, registry.ErrShortBuffer), errors.Is(err, windows.ERROR_MORE_DATA):
+			size = max(n, 2*size)
+			continue
+		case err != nil:
+			return nil, err
+		}
+		return &regValue{Type: kind, Data: buf[:n]}, nil
+	}
+}
+
+func writeValue(k registry.Key, name string, v regValue) error {
+	name16, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return err
+	}
+	var data *byte
+	if len(v.Data) > 0 {
+		data = &v.Data[0]
+	}
+	r, _, _ := procRegSetValueEx.Call(uintptr(k), uintptr(unsafe.Pointer(name16)), 0, uintptr(v.Type), uintptr(unsafe.Pointer(data)), uintptr(len(v.Data)))
+	return errno(r)
+}
+
+func deleteValue(k registry.Key, name string) error {
+	if err := k.DeleteValue(name); err != nil && !errors.Is(err, registry.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// deleteKey removes a key without subkeys; registry.DeleteKey does not take a view.
+func deleteKey(root registry.Key, path string, view uint32) error {
+	path16, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return err
+	}
+	r, _, _ := procRegDeleteKeyEx.Call(uintptr(root), uintptr(unsafe.Pointer(path16)), uintptr(view), 0)
+	if errors.Is(errno(r), registry.ErrNotExist) {
+		return nil
+	}
+	return errno(r)
+}
+
+// deleteTree removes a key with all under it.
+func deleteTree(root registry.Key, path string, view uint32) error {
+	k, err := registry.OpenKey(root, path, registry.ENUMERATE_SUB_KEYS|view)
+	if errors.Is(err, registry.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	names, err := k.ReadSubKeyNames(-1)
+	k.Close()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := deleteTree(root, path+`\`+name, view); err != nil {
+			return err
+		}
+	}
+	return deleteKey(root, path, view)
+}
+
+func errno(r uintptr) error {
+	if r == 0 {
+		return nil
+	}
+	return windows.Errno(r)
+}

@@ -1,0 +1,117 @@
+package guest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/envctl/envctl/internal/carrier"
+	"github.com/envctl/envctl/internal/guestproto"
+)
+
+// Serve greets on stdout and answers SSH over the two pipes until they end or ctx does. When it
+// returns, everything that it started has ended. The end of the pipes is not an error.
+//
+// There is no client authentication: whoever holds the pipes was let in by WinRM, as the account
+// that the helper runs as. The host key is new in each run; the greeting, which came the same way,
+// pins it.
+func Serve(ctx context.Context, m *Machine, stdin io.ReadCloser, stdout io.WriteCloser, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make a host key: %w", err)
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		return fmt.Errorf("make a host key: %w", err)
+	}
+	conn, err := carrier.Server(ctx, stdin, stdout, guestproto.Greeting{
+		Version: guestproto.Version,
+		HostKey: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))),
+		BootID:  m.BootID,
+		DataDir: m.Dir,
+	})
+	if err != nil {
+		return fmt.Errorf("greet: %w", err)
+	}
+	return serveSSH(ctx, m, conn, signer, log)
+}
+
+// serveSSH is Serve after the greeting.
+func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+
+	config := &ssh.ServerConfig{NoClientAuth: true, ServerVersion: "SSH-2.0-envctl-guest"}
+	config.AddHostKey(key)
+	sc, channels, requests, err := ssh.NewServerConn(conn, config)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("ssh handshake: %w", err)
+	}
+	s := &server{machine: m, conn: sc, log: log, forwards: map[string]*forward{}}
+	s.run(ctx, channels, requests, cancel)
+	return nil
+}
+
+// server is one SSH connection and everything that was asked for over it.
+type server struct {
+	machine *Machine
+	conn    *ssh.ServerConn
+	log     *slog.Logger
+
+	wg       sync.WaitGroup // every goroutine that works for the connection
+	mu       sync.Mutex
+	forwards map[string]*forward // listeners, by the address that was asked for
+}
+
+// run works until the connection has ended, and waits for all of its goroutines.
+func (s *server) run(ctx context.Context, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, cancel func()) {
+	s.wg.Go(func() {
+		for r := range requests {
+			s.globalRequest(ctx, r)
+		}
+	})
+	for c := range channels {
+		switch c.ChannelType() {
+		case "session":
+			s.wg.Go(func() { s.session(ctx, c) })
+		case "direct-tcpip":
+			s.wg.Go(func() { s.direct(ctx, c) })
+		default:
+			c.Reject(ssh.UnknownChannelType, "envctl-guest knows session and direct-tcpip")
+		}
+	}
+	cancel()
+	s.closeForwards()
+	s.conn.Close()
+	s.wg.Wait()
+}
+
+func (s *server) globalRequest(ctx context.Context, r *ssh.Request) {
+	ok, answer := false, []byte(nil)
+	switch r.Type {
+	case "tcpip-forward":
+		ok, answer = s.listen(ctx, r.Payload)
+	case "cancel-tcpip-forward":
+		ok = s.cancelForward(r.Payload)
+	case "keepalive@openssh.com":
+		ok = true
+	}
+	if r.WantReply {
+		r.Reply(ok, answer)
+	}
+}
