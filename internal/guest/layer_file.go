@@ -81,7 +81,9 @@ func writeNew(path string, s *step) error {
 	default:
 		return errors.New("the file has no content and no source")
 	}
-	create := func(path string) (*os.File, error) { return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) }
+	create := func(path string) (*os.File, error) {
+		return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	}
 	if private {
 		create = makePrivateFile
 	}
