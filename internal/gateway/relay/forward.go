@@ -24,6 +24,7 @@ type forwarder struct {
 	log    *slog.Logger
 	timing timing
 	meter  meter
+	first  net.Listener // what listen gave before run; nil if it failed
 }
 
 func (f *forwarder) status(link LinkStatus) WireStatus {
@@ -33,18 +34,31 @@ func (f *forwarder) status(link LinkStatus) WireStatus {
 	return s
 }
 
-func (f *forwarder) target() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(f.spec.Guest)) }
+func (f *forwarder) target() string { return net.JoinHostPort(guestHost, strconv.Itoa(f.spec.Guest)) }
 
-// run listens from the first moment, link or no link, so that who connects early waits rather than fails.
+// listen is called before run: whoever connects from then on waits rather than fails, link or no link.
+func (f *forwarder) listen() (l net.Listener, err error) {
+	l, err = net.Listen("tcp", ":"+strconv.Itoa(f.spec.Listen))
+	f.meter.listens(err)
+	return l, err
+}
+
 func (f *forwarder) run(ctx context.Context) {
-	pause := f.timing.backoffMin
+	l, pause := f.first, f.timing.backoffMin
+	defer func() {
+		if l != nil {
+			_ = l.Close()
+		}
+	}()
 	for ctx.Err() == nil {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", ":"+strconv.Itoa(f.spec.Listen))
+		var err error
+		if l == nil {
+			l, err = f.listen()
+		}
 		if err == nil {
-			f.meter.listens(nil)
 			pause = f.timing.backoffMin
 			err = f.serve(ctx, l)
+			l = nil
 		}
 		if ctx.Err() != nil {
 			return
@@ -79,8 +93,8 @@ func (f *forwarder) carry(ctx context.Context, local net.Conn) {
 	defer f.meter.open.Add(-1)
 	s, remote, err := f.dial(ctx)
 	if err != nil {
-		reset(local)
 		f.meter.failed(err)
+		reset(local)
 		return
 	}
 	if err := splice(ctx, s, &f.meter, local, remote); err != nil && ctx.Err() == nil {

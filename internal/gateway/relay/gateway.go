@@ -149,7 +149,9 @@ func (g *gateway) start(ctx context.Context, key any) {
 	var w wire
 	switch spec := key.(type) {
 	case Forward:
-		w = &forwarder{spec: spec, keeper: g.keeper, log: g.o.Log, timing: g.o.timing}
+		f := &forwarder{spec: spec, keeper: g.keeper, log: g.o.Log, timing: g.o.timing}
+		f.first, _ = f.listen() // run tries on, and shows why not
+		w = f
 	case Reverse:
 		w = &reverser{spec: spec, keeper: g.keeper, log: g.o.Log, timing: g.o.timing}
 	}

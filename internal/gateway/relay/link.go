@@ -9,16 +9,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
+
+// guestHost is where the machine's own programs listen and connect.
+const guestHost = "127.0.0.1"
 
 // Link is one live connection to a machine's guest helper: an SSH client and what the helper said of
 // itself when it greeted. Its methods may be called from many goroutines.
 type Link interface {
 	// DialContext connects to an address as the machine knows it.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
-	// Listen has the machine listen on an address of its own.
-	Listen(network, address string) (net.Listener, error)
-	// SendRequest is SSH's global request, by which the link's life is checked.
+	// HandleChannelOpen gives the channels of a kind that the machine opens. Only the first call for a kind does.
+	HandleChannelOpen(channelType string) <-chan ssh.NewChannel
+	// SendRequest is SSH's global request.
 	SendRequest(name string, wantReply bool, payload []byte) (bool, []byte, error)
 	// BootID changes with every boot of the machine.
 	BootID() string
@@ -60,7 +65,8 @@ func defaults() timing {
 
 // session is the time during which one link is up.
 type session struct {
-	link Link
+	link      Link
+	listeners *listeners
 	// lost is done when the link is.
 	lost context.Context
 	// heard is when something last came from the machine, in nanoseconds of Unix time.
@@ -184,7 +190,7 @@ func (k *keeper) attempt(ctx context.Context) (Link, error) {
 // hold offers the link until it is lost or ctx ends, and returns why it was lost. The link is closed then.
 func (k *keeper) hold(ctx context.Context, link Link) error {
 	lost, lose := context.WithCancelCause(context.Background())
-	s := &session{link: link, lost: lost}
+	s := &session{link: link, listeners: newListeners(link), lost: lost}
 	s.touch()
 	// This one is left behind where even closing the link does not end it.
 	go func() {
@@ -194,6 +200,7 @@ func (k *keeper) hold(ctx context.Context, link Link) error {
 		}
 		lose(err)
 	}()
+	go s.listeners.run() // likewise
 	var checking sync.WaitGroup
 	checking.Go(func() { k.check(s, lose) })
 	k.set(s, Up, nil)

@@ -120,10 +120,11 @@ func (m *testMachine) serve(c net.Conn) {
 			}
 			at := net.JoinHostPort(f.Addr, fmt.Sprint(f.Port))
 			l, err := net.Listen("tcp", at)
-			req.Reply(err == nil, nil)
 			if err != nil {
+				req.Reply(false, []byte(err.Error()))
 				continue
 			}
+			req.Reply(true, nil)
 			listeners[at] = l
 			open.Go(func() { m.forwarded(conn, l, f.Addr, f.Port, &open) })
 		case "cancel-tcpip-forward":
@@ -183,7 +184,7 @@ func (m *testMachine) forwarded(conn *ssh.ServerConn, l net.Listener, addr strin
 		}{addr, port, from.IP.String(), uint32(from.Port)})
 		ch, reqs, err := conn.OpenChannel("forwarded-tcpip", payload)
 		if err != nil {
-			c.Close()
+			reset(c)
 			continue
 		}
 		go ssh.DiscardRequests(reqs)

@@ -20,7 +20,7 @@ type halfCloser interface{ CloseWrite() error }
 // splice carries both directions between local, a TCP connection of the gateway's, and remote, one through
 // the link, until both have ended. An end in one direction is handed on as such (half-close). What breaks
 // one side breaks the other: local is then reset, so that nobody takes half an answer for a whole one.
-func splice(ctx context.Context, s *session, m *meter, local, remote net.Conn) error {
+func splice(ctx context.Context, s *session, m *meter, local net.Conn, remote io.ReadWriteCloser) error {
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 	stop := context.AfterFunc(ctx, func() {
@@ -83,7 +83,7 @@ func pipe(to io.Writer, from io.Reader, count *atomic.Int64, came func()) error 
 	}
 }
 
-func closeWrite(c net.Conn) error {
+func closeWrite(c io.Closer) error {
 	if h, ok := c.(halfCloser); ok {
 		return h.CloseWrite()
 	}
