@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/envctl/envctl/internal/view"
 )
 
 // Exit codes beside those that a command run by exec gives.
@@ -100,6 +102,8 @@ type app struct {
 	varFiles []string
 	json     bool
 	quiet    bool
+
+	stream *view.Stream // where a command's events are its output
 }
 
 func (a *app) root() *cobra.Command {

@@ -4,6 +4,7 @@
 package event
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/envctl/envctl/internal/addr"
@@ -24,6 +25,8 @@ const (
 	Failed   Type = "failed"   // the resource is not as it should be; Error says why
 	Skipped  Type = "skipped"  // not tried, because something it needs failed
 	End      Type = "end"      // the run is over; carries OK
+	// Diagnostic is something wrong with the spec; it carries Diagnostic.
+	Diagnostic Type = "diagnostic"
 )
 
 // Event is one thing that happened.
@@ -43,6 +46,8 @@ type Event struct {
 	Total   int64 `json:"total,omitempty"`
 	// Seconds is how long what ended has taken.
 	Seconds float64 `json:"seconds,omitempty"`
+	// Diagnostic is one as `validate --json` has it.
+	Diagnostic json.RawMessage `json:"diagnostic,omitempty"`
 	// OK is set on End.
 	OK *bool `json:"ok,omitempty"`
 }

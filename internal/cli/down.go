@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lock"
+	"github.com/envctl/envctl/internal/plan"
+	"github.com/envctl/envctl/providers"
+)
+
+type downOptions struct{ volumes, keepImages bool }
+
+func (a *app) downCommand() *cobra.Command {
+	var opts downOptions
+	c := &cobra.Command{
+		Use:   "down",
+		Short: "Take the environment away",
+		Long: `Take the environment away: what it made on Windows machines is undone, containers, the network and the images
+made for it are removed. Named volumes and the credentials that go with them stay; --volumes removes them too.
+
+The spec need not be valid, nor even be there: what exists says itself what it is. Outside of the spec's
+folder, name the instance with --name.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.streaming("down", func() error { return a.down(opts) })
+		},
+	}
+	a.specFlags(c)
+	c.Flags().BoolVar(&opts.volumes, "volumes", false, "remove named volumes and generated credentials too")
+	c.Flags().BoolVar(&opts.keepImages, "keep-images", false, "keep the images, so that the next up need not build them")
+	return c
+}
+
+func (a *app) down(opts downOptions) error {
+	instances, err := a.instances(a.interrupts.stop)
+	if err != nil {
+		return err
+	}
+	if len(instances) == 0 {
+		a.say("Nothing to take down.")
+		return nil
+	}
+	var errs []error
+	for _, i := range instances {
+		errs = append(errs, a.downInstance(i, opts))
+	}
+	return errors.Join(errs...)
+}
+
+// instances finds what -C or --name mean among all that is there: every environment with the instance's name,
+// since the one in the spec may have been renamed.
+func (a *app) instances(ctx context.Context) ([]providers.Instance, error) {
+	dir, err := a.specDir()
+	if err != nil && a.name == "" {
+		return nil, err
+	}
+	if err != nil {
+		dir = a.Dir
+	}
+	id, err := a.instanceID(dir)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.world(providers.Instance{})
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	all, err := w.docker.Instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []providers.Instance
+	for _, i := range all {
+		if i.ID == id {
+			found = append(found, i)
+		}
+	}
+	return found, nil
+}
+
+func (a *app) downInstance(i providers.Instance, opts downOptions) error {
+	ctx := a.interrupts.stop
+	w, err := a.world(i)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	held, err := lock.Instance(ctx, a.lockDir(), i.Environment, i.ID, a.sayWaiting)
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+
+	observed, err := w.docker.Observe(ctx, i)
+	if err != nil {
+		return err
+	}
+	machines, bodies := w.machinesToUndo(ctx, observed)
+	p := plan.Destroy(append(machines, observed...))
+	if err := w.run("down", p, func(a addr.Addr) any { return bodies[a] }); err != nil {
+		return err
+	}
+	if opts.volumes {
+		if err := w.docker.RemoveVolumes(ctx, i); err != nil {
+			return err
+		}
+	}
+	if !opts.keepImages {
+		if err := w.docker.RemoveImages(ctx, i); err != nil {
+			return err
+		}
+	}
+	kept, err := w.docker.Volumes(ctx, i)
+	if err != nil {
+		return err
+	}
+	if len(kept) > 0 {
+		a.say("Kept %d volume(s) and the credentials that go with them; \"envctl down --volumes\" removes them.", len(kept))
+		return nil
+	}
+	if err := w.store.DeleteAll(ctx); err != nil {
+		return fmt.Errorf("remove the environment's credentials: %w", err)
+	}
+	return nil
+}
+
+// machinesToUndo finds the machines that envctl did not make, whose layers have to be undone: as the spec
+// says how to reach them. Without a readable spec they are left, and that is said.
+func (w *world) machinesToUndo(ctx context.Context, observed []providers.Observed) ([]providers.Observed, map[addr.Addr]any) {
+	is := map[addr.Addr]bool{}
+	for _, o := range observed {
+		is[o.Addr] = true
+	}
+	var left []addr.Addr
+	for _, o := range observed {
+		if o.Addr.Kind == addr.Gateway && !is[o.Addr.Sibling(addr.Sandbox)] {
+			left = append(left, o.Addr.Sibling(addr.Windows))
+		}
+	}
+	if len(left) == 0 {
+		return nil, nil
+	}
+	machines, bodies, err := w.reachable(ctx, left)
+	if err != nil {
+		w.say("What was set up on %s stays there: %v", list(left), err)
+	}
+	return machines, bodies
+}
+
+// reachable observes machines by way of the spec.
+func (w *world) reachable(ctx context.Context, want []addr.Addr) ([]providers.Observed, map[addr.Addr]any, error) {
+	s, err := w.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	s.world = w
+	w.credentials(s.spec.Credentials())
+	if err := s.observe(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := s.evaluate(ctx); err != nil {
+		return nil, nil, err
+	}
+	var ask []*envspec.Machine
+	bodies := map[addr.Addr]any{}
+	for _, a := range want {
+		m, err := s.machine(a)
+		if err != nil {
+			return nil, nil, err
+		}
+		ask, bodies[a] = append(ask, m), m
+	}
+	seen, err := w.windows.Observe(ctx, w.instance, ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range seen {
+		seen[i].After = []addr.Addr{seen[i].Addr.Sibling(addr.Gateway)}
+	}
+	return seen, bodies, nil
+}

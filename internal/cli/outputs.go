@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/secret"
+)
+
+func (a *app) outputsCommand() *cobra.Command {
+	var reveal bool
+	c := &cobra.Command{
+		Use:   "outputs [NAME]",
+		Short: "Print the addresses and values that the spec gives out",
+		Long:  `Print the outputs of the environment that is up. With NAME, print that one's value and nothing else.`,
+		Args:  cobra.MaximumNArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return a.outputs(args, reveal) },
+	}
+	a.specFlags(c)
+	c.Flags().BoolVar(&reveal, "reveal", false, "show sensitive values")
+	return c
+}
+
+func (a *app) outputs(args []string, reveal bool) error {
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.observe(a.interrupts.stop); err != nil {
+		return err
+	}
+	if len(s.observed) == 0 {
+		return errNothingThere
+	}
+	credentials := s.secrets.StandIns(a.interrupts.stop)
+	if reveal {
+		credentials = s.secrets.Values(a.interrupts.stop)
+	}
+	env, diags := s.spec.Evaluate(s.ports, credentials)
+	if err := a.refuse(s.spec, diags); err != nil {
+		return err
+	}
+	outputs := env.Outputs
+	if len(args) == 1 {
+		i := slices.IndexFunc(outputs, func(o *envspec.Output) bool { return o.Name == args[0] })
+		if i < 0 {
+			return fmt.Errorf("there is no output %q in %s", args[0], s.spec.Dir)
+		}
+		outputs = outputs[i : i+1]
+		if !a.json {
+			return printValue(a, outputs[0], reveal)
+		}
+	}
+	return printOutputs(a, outputs, reveal)
+}
+
+func printValue(a *app, o *envspec.Output, reveal bool) error {
+	if o.Value.Sensitive && !reveal {
+		return fmt.Errorf("the output %q is sensitive; --reveal shows it", o.Name)
+	}
+	_, err := fmt.Fprintln(a.Out, o.Value.Reveal())
+	return err
+}
+
+func printOutputs(a *app, outputs []*envspec.Output, reveal bool) error {
+	if a.json {
+		return json.NewEncoder(a.Out).Encode(outputsJSON(outputs, reveal))
+	}
+	width := 0
+	for _, o := range outputs {
+		width = max(width, len(o.Name))
+	}
+	for _, o := range outputs {
+		shown := o.Value.String()
+		if reveal {
+			shown = o.Value.Reveal()
+		} else if o.Value.Sensitive {
+			shown = secret.Mask
+		}
+		if _, err := fmt.Fprintf(a.Out, "%-*s  %s\n", width, o.Name, shown); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type outputsOutput struct {
+	Format  int                    `json:"format"`
+	Outputs map[string]outputValue `json:"outputs"`
+}
+
+type outputValue struct {
+	Value     any  `json:"value"`
+	Sensitive bool `json:"sensitive"`
+}
+
+func outputsJSON(outputs []*envspec.Output, reveal bool) outputsOutput {
+	out := outputsOutput{Format: 1, Outputs: map[string]outputValue{}}
+	for _, o := range outputs {
+		v := outputValue{Sensitive: o.Value.Sensitive}
+		switch {
+		case o.Value.Sensitive && !reveal:
+		case o.JSON:
+			v.Value = json.RawMessage(o.Value.Reveal())
+		default:
+			v.Value = o.Value.Reveal()
+		}
+		out.Outputs[o.Name] = v
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/plan"
+	"github.com/envctl/envctl/internal/view"
+	"github.com/envctl/envctl/providers"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var detailed bool
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what up would do, and why",
+		Long: `Show what "envctl up" would do and why, without doing any of it. A Windows machine that envctl has not set up
+yet is not touched.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.showPlan(detailed) },
+	}
+	a.specFlags(c)
+	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there is something to do")
+	return c
+}
+
+func (a *app) showPlan(detailed bool) error {
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.makePlan(a.interrupts.stop); err != nil {
+		return err
+	}
+	if a.json {
+		err = json.NewEncoder(a.Out).Encode(planJSON(s.plan))
+	} else {
+		err = view.Plan(a.Out, s.plan, a.colorOut())
+	}
+	if err == nil && detailed && s.plan.Changes() > 0 {
+		return exit(ExitChanges)
+	}
+	return err
+}
+
+type planOutput struct {
+	Format  int          `json:"format"`
+	Changes []planChange `json:"changes"`
+}
+
+type planChange struct {
+	Address addr.Addr        `json:"address"`
+	Action  providers.Action `json:"action"`
+	Cause   string           `json:"cause"`
+	Layers  []planLayer      `json:"layers,omitempty"`
+}
+
+type planLayer struct {
+	Name   string           `json:"name"`
+	Action plan.LayerAction `json:"action"`
+	Cause  string           `json:"cause"`
+}
+
+func planJSON(p *plan.Plan) planOutput {
+	out := planOutput{Format: 1, Changes: []planChange{}}
+	for _, op := range p.Operations {
+		c := planChange{Address: op.Addr, Action: op.Action, Cause: op.Cause}
+		for _, l := range op.Layers {
+			c.Layers = append(c.Layers, planLayer(l))
+		}
+		out.Changes = append(out.Changes, c)
+	}
+	return out
+}

@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/gateway"
+	"github.com/envctl/envctl/internal/plan"
+	"github.com/envctl/envctl/internal/topology"
+	"github.com/envctl/envctl/internal/wire"
+	"github.com/envctl/envctl/providers"
+)
+
+// session is one spec against one instance, from the files to the plan. Each step asks the one before it.
+type session struct {
+	*world
+	spec *envspec.Spec
+
+	observed   []providers.Observed // what the engine has; the machines are added by observeMachines
+	ports      *wire.Assignment
+	identities *identities
+	standIns   *envspec.Environment
+	nodes      []providers.Node
+	plan       *plan.Plan
+}
+
+// open loads the spec of a command that goes on to work with it. Mistakes are shown, warnings too.
+func (a *app) open() (*session, error) {
+	spec, diags, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.refuse(spec, diags); err != nil {
+		return nil, err
+	}
+	id, err := a.instanceID(spec.Dir)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.world(providers.Instance{Environment: spec.Name, ID: id, SpecDir: spec.Dir})
+	if err != nil {
+		return nil, err
+	}
+	w.credentials(spec.Credentials())
+	return &session{world: w, spec: spec}, nil
+}
+
+// refuse shows diagnostics and fails where there is an error among them.
+func (a *app) refuse(spec *envspec.Spec, diags hcl.Diagnostics) error {
+	if err := a.diagnostics(spec, diags); err != nil {
+		return err
+	}
+	if diags.HasErrors() {
+		return exit(ExitFailed)
+	}
+	return nil
+}
+
+// makePlan goes from the spec to the plan: observe, assign ports, evaluate with stand-ins, hash, compare.
+// It changes nothing.
+func (s *session) makePlan(ctx context.Context) error {
+	if err := s.observe(ctx); err != nil {
+		return err
+	}
+	if err := s.evaluate(ctx); err != nil {
+		return err
+	}
+	machines, err := s.observeMachines(ctx)
+	if err != nil {
+		return err
+	}
+	s.plan, err = plan.Make(s.nodes, append(machines, s.observed...))
+	return err
+}
+
+// observe asks the engine what there is, and assigns the ports with that in mind.
+func (s *session) observe(ctx context.Context) error {
+	var taken wire.Taken
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		s.observed, err = s.docker.Observe(gctx, s.instance)
+		return err
+	})
+	g.Go(func() (err error) {
+		taken, err = s.taken(gctx)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	in := wire.Input{
+		Environment: s.instance.Environment, Instance: s.instance.ID,
+		Endpoints:     s.spec.Endpoints(),
+		RecordedHost:  map[addr.Endpoint]int{},
+		RecordedGuest: map[addr.Addr]map[addr.Endpoint]int{},
+		Taken:         taken,
+	}
+	for _, m := range s.spec.Machines() {
+		in.Machines = append(in.Machines, m.Addr)
+		if m.Sandbox {
+			in.ExtraHost = append(in.ExtraHost, addr.Endpoint{Addr: m.Addr.Sibling(addr.Sandbox), Port: "https"})
+		}
+	}
+	for _, o := range s.observed {
+		owner := o.Addr
+		if owner.Kind == addr.Gateway {
+			owner = owner.Sibling(addr.Windows)
+			in.RecordedGuest[owner] = recordedGuest(o)
+		}
+		for name, port := range o.Ports {
+			in.RecordedHost[addr.Endpoint{Addr: owner, Port: name}] = port
+		}
+	}
+	var err error
+	s.ports, err = wire.Assign(in)
+	return err
+}
+
+// recordedGuest reads from a gateway at which ports its machine reaches the endpoints it was given.
+func recordedGuest(o providers.Observed) map[addr.Endpoint]int {
+	var w gateway.Wires
+	if json.Unmarshal(o.Carried[gateway.WiresPath], &w) != nil {
+		return nil // a gateway of another version: its wires are written anew
+	}
+	ports := map[addr.Endpoint]int{}
+	for _, r := range w.Reverse {
+		ports[r.To] = r.GuestListen
+	}
+	return ports
+}
+
+// evaluate gives the desired nodes, with stand-ins for secrets.
+func (s *session) evaluate(ctx context.Context) error {
+	env, diags := s.spec.Evaluate(s.ports, s.secrets.StandIns(ctx))
+	if err := s.refuse(s.spec, diags); err != nil {
+		return err
+	}
+	s.standIns = env
+	s.identities = &identities{ctx: ctx, store: s.store, secrets: s.secrets}
+	bodies, err := s.bodies(env, s.identities.standIn)
+	if err != nil {
+		return err
+	}
+	s.nodes, err = topology.Nodes(bodies, buildIdentity)
+	return err
+}
+
+func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (topology.Identity, error)) (map[addr.Addr]any, error) {
+	in := topology.Input{
+		Environment: env, Endpoints: s.spec.Endpoints(), Ports: s.ports, Sandbox: identity,
+	}
+	if len(env.Machines) > 0 {
+		var err error
+		if in.Helpers, err = helpers(); err != nil {
+			return nil, err
+		}
+		in.PowerShell, _ = s.Getenv("ENVCTL_SANDBOX_PWSH")
+		if in.PowerShell != "" {
+			in.PowerShell = s.abs(in.PowerShell)
+		}
+	}
+	return topology.Bodies(in)
+}
+
+// observeMachines asks the Windows machines themselves. One that is not there yet is not asked, and
+// one that does not run is said to be out of reach.
+func (s *session) observeMachines(ctx context.Context) ([]providers.Observed, error) {
+	is := make(map[addr.Addr]providers.Observed, len(s.observed))
+	for _, o := range s.observed {
+		is[o.Addr] = o
+	}
+	var ask []*envspec.Machine
+	var seen []providers.Observed
+	for _, n := range s.nodes {
+		m, ok := n.Body.(*envspec.Machine)
+		if !ok {
+			continue
+		}
+		if m.Sandbox {
+			box, there := is[m.Addr.Sibling(addr.Sandbox)]
+			switch {
+			case !there:
+				continue
+			case box.State != providers.Ready && box.State != providers.Starting:
+				seen = append(seen, providers.Observed{Addr: m.Addr, State: providers.Unreachable, Detail: "its sandbox is " + string(box.State)})
+				continue
+			}
+		}
+		m, err := s.withPassword(m)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			ask = append(ask, m)
+		}
+	}
+	asked, err := s.windows.Observe(ctx, s.instance, ask)
+	return append(seen, asked...), err
+}
+
+// withPassword gives a machine as it can be talked to. It is nil where the machine's password is yet to
+// be made, so that nothing can be there.
+func (s *session) withPassword(m *envspec.Machine) (*envspec.Machine, error) {
+	c := *m
+	if m.Sandbox {
+		id, ok, err := s.identities.existing(m.Addr)
+		if err != nil || !ok {
+			return nil, err
+		}
+		c.WinRM.User, c.WinRM.Password, c.WinRM.Fingerprint = id.User, id.Password, id.Fingerprint
+		return &c, nil
+	}
+	v, err := s.secrets.Values(s.interrupts.stop).Credential(m.WinRM.Credential)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Addr, err)
+	}
+	c.WinRM.User, c.WinRM.Password.Value = v.Username, v.Password
+	return &c, nil
+}
+
+// values evaluates the spec once more, with the real secrets, for what is about to be made.
+func (s *session) values() (*envspec.Environment, map[addr.Addr]any, error) {
+	env, diags := s.spec.Evaluate(s.ports, s.secrets.Values(s.interrupts.stop))
+	if diags.HasErrors() {
+		return nil, nil, s.refuse(s.spec, diags)
+	}
+	bodies, err := s.bodies(env, s.identities.value)
+	return env, bodies, err
+}
+
+// storeDir is where the credentials of an instance are kept.
+func (a *app) storeDir(i providers.Instance) string {
+	return filepath.Join(a.stateDir(), i.Environment+"-"+i.ID)
+}
+
+var errNothingThere = errors.New("nothing of this environment is up; \"envctl up\" makes it")
+
+// machine gives a Windows machine of the spec as it can be talked to.
+func (s *session) machine(a addr.Addr) (*envspec.Machine, error) {
+	for _, n := range s.nodes {
+		if m, ok := n.Body.(*envspec.Machine); ok && n.Addr == a {
+			m, err := s.withPassword(m)
+			if m == nil && err == nil {
+				err = fmt.Errorf("%s: %w", a, errNoPassword)
+			}
+			return m, err
+		}
+	}
+	return nil, fmt.Errorf("%s is not in the spec", a)
+}

@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/gateway"
+	"github.com/envctl/envctl/internal/view"
+	"github.com/envctl/envctl/providers"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var every bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show how the environment is",
+		Long: `Show how each resource and each wire of the environment is, now: readiness checks are run once, machines and
+gateways are asked. --all lists what envctl has on this engine, whatever spec it came from.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if every {
+				return a.statusAll()
+			}
+			return a.status()
+		},
+	}
+	a.specFlags(c)
+	c.Flags().BoolVar(&every, "all", false, "list every environment on this engine")
+	return c
+}
+
+type statusOutput struct {
+	Format      int              `json:"format"`
+	Environment string           `json:"environment"`
+	Instance    string           `json:"instance"`
+	Resources   []resourceStatus `json:"resources"`
+	Wires       []wireStatus     `json:"wires"`
+}
+
+type resourceStatus struct {
+	Address addr.Addr       `json:"address"`
+	State   providers.State `json:"state"`
+	Detail  string          `json:"detail"`
+}
+
+type wireStatus struct {
+	From    addr.Addr     `json:"from"`
+	To      addr.Endpoint `json:"to"`
+	Address string        `json:"address"`
+	State   string        `json:"state"`
+	Detail  string        `json:"detail,omitempty"`
+}
+
+func (a *app) status() error {
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	ctx := a.interrupts.stop
+	if err := s.observe(ctx); err != nil {
+		return err
+	}
+	if err := s.evaluate(ctx); err != nil {
+		return err
+	}
+	out := s.look(ctx)
+	if a.json {
+		return json.NewEncoder(a.Out).Encode(out)
+	}
+	rows := [][]string{{"RESOURCE", "STATE", "DETAIL"}}
+	for _, r := range out.Resources {
+		rows = append(rows, []string{r.Address.String(), string(r.State), r.Detail})
+	}
+	if err := view.Table(a.Out, rows, a.colorOut()); err != nil || len(out.Wires) == 0 {
+		return err
+	}
+	fmt.Fprintln(a.Out)
+	rows = [][]string{{"WIRE", "TO", "ADDRESS", "STATE", "DETAIL"}}
+	for _, w := range out.Wires {
+		rows = append(rows, []string{w.From.String(), w.To.String(), w.Address, w.State, w.Detail})
+	}
+	return view.Table(a.Out, rows, a.colorOut())
+}
+
+// patience is how long one question that status asks may take.
+const patience = 5 * time.Second
+
+// look asks everything at once how it is.
+func (s *session) look(ctx context.Context) statusOutput {
+	out := statusOutput{Format: 1, Environment: s.instance.Environment, Instance: s.instance.ID, Wires: []wireStatus{}}
+	is := make(map[addr.Addr]providers.Observed, len(s.observed))
+	for _, o := range s.observed {
+		is[o.Addr] = o
+	}
+	out.Resources = make([]resourceStatus, len(s.nodes))
+	links := map[addr.Addr]gateway.Status{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for i, n := range s.nodes {
+		g.Go(func() error {
+			r := resourceStatus{Address: n.Addr}
+			if m, ok := n.Body.(*envspec.Machine); ok {
+				r.State, r.Detail = s.lookAtMachine(ctx, m, is)
+			} else {
+				r.State, r.Detail = s.lookAtNode(ctx, n, is)
+			}
+			out.Resources[i] = r
+			if n.Addr.Kind == addr.Gateway {
+				if link, err := s.gatewayStatus(ctx, is[n.Addr]); err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					links[n.Addr.Sibling(addr.Windows)] = link
+				}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the questions report in the answer
+	// The network is nobody's question.
+	out.Resources = slices.DeleteFunc(out.Resources, func(r resourceStatus) bool {
+		return r.Address.Kind == addr.Network && r.State == providers.Ready
+	})
+	states := make(map[addr.Addr]resourceStatus, len(out.Resources))
+	for _, r := range out.Resources {
+		states[r.Address] = r
+	}
+	for _, w := range s.standIns.Wires {
+		if w.From != w.To.Addr {
+			out.Wires = append(out.Wires, s.lookAtWire(w, states, links))
+		}
+	}
+	return out
+}
+
+func (s *session) lookAtNode(ctx context.Context, n providers.Node, is map[addr.Addr]providers.Observed) (providers.State, string) {
+	o, there := is[n.Addr]
+	if !there {
+		return providers.Missing, ""
+	}
+	if o.State != providers.Ready || n.Addr.Kind == addr.Network {
+		return o.State, o.Detail
+	}
+	return s.check(ctx, providers.Change{Action: providers.None, Instance: s.instance, Node: n, Observed: &o})
+}
+
+// lookAtMachine asks a machine itself, unless what it runs on says enough.
+func (s *session) lookAtMachine(ctx context.Context, m *envspec.Machine, is map[addr.Addr]providers.Observed) (providers.State, string) {
+	if m.Sandbox {
+		box, there := is[m.Addr.Sibling(addr.Sandbox)]
+		if !there {
+			return providers.Missing, ""
+		}
+		if box.State == providers.Stopped || box.State == providers.Failed {
+			return providers.Unreachable, "its sandbox is " + string(box.State)
+		}
+	}
+	m, err := s.withPassword(m)
+	if err != nil {
+		return providers.Unreachable, err.Error()
+	}
+	if m == nil {
+		return providers.Unreachable, errNoPassword.Error()
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	seen, err := s.windows.Observe(ctx, s.instance, []*envspec.Machine{m})
+	switch {
+	case err != nil:
+		return providers.Unreachable, err.Error()
+	case len(seen) == 0 || seen[0].Manifest == nil && seen[0].State != providers.Unreachable:
+		return providers.Missing, "not set up yet"
+	case seen[0].State == providers.Unreachable:
+		return seen[0].State, seen[0].Detail
+	}
+	for _, l := range seen[0].Manifest.Layers {
+		if !l.Complete {
+			return providers.Failed, fmt.Sprintf("%s.%s was not applied to the end", l.Kind, l.Name)
+		}
+	}
+	return s.check(ctx, providers.Change{Action: providers.None, Instance: s.instance,
+		Node: providers.Node{Addr: m.Addr, Body: m}, Observed: &seen[0]})
+}
+
+// check runs a readiness check for a moment.
+func (s *session) check(ctx context.Context, c providers.Change) (providers.State, string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := s.engine.Providers[c.Node.Addr.Kind].WaitReady(ctx, c, func(event.Event) {})
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return providers.Starting, first
+	}
+	return providers.Ready, ""
+}
+
+func (s *session) gatewayStatus(ctx context.Context, o providers.Observed) (gateway.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code, err := s.docker.Exec(ctx, o, providers.ExecOptions{Command: gateway.StatusCommand(), Stdout: &out, Stderr: &errs})
+	if err != nil {
+		return gateway.Status{}, err
+	}
+	if code != 0 {
+		return gateway.Status{}, fmt.Errorf("exit code %d: %s", code, errs.String())
+	}
+	return gateway.ParseStatus(out.Bytes())
+}
+
+// States of a wire.
+const (
+	wireUp         = "up"
+	wireConnecting = "connecting"
+	wireDown       = "down"
+)
+
+// lookAtWire says how a wire is: by its gateway where it has one, and else, between containers and from the
+// host, by whether what it leads to runs.
+func (s *session) lookAtWire(w envspec.Wire, states map[addr.Addr]resourceStatus, links map[addr.Addr]gateway.Status) wireStatus {
+	host, port := s.ports.Address(w.From, w.To)
+	out := wireStatus{From: w.From, To: w.To, Address: fmt.Sprintf("%s:%d", host, port), State: wireUp}
+	for _, end := range []addr.Addr{w.To.Addr, w.From} {
+		if end.Kind != addr.Windows {
+			continue
+		}
+		link, ok := links[end]
+		if !ok {
+			out.State, out.Detail = wireDown, end.Sibling(addr.Gateway).String()+" does not answer"
+			return out
+		}
+		out.State, out.Detail = wireOf(link, end == w.From, w.To)
+		if out.State != wireUp {
+			return out
+		}
+	}
+	if t := states[w.To.Addr]; t.State != providers.Ready && t.State != providers.Starting {
+		out.State, out.Detail = wireDown, w.To.Addr.String()+" is "+string(t.State)
+	}
+	return out
+}
+
+// wireOf finds a wire in a gateway's status: one out of the machine by its endpoint, one into it by its port.
+func wireOf(link gateway.Status, out bool, to addr.Endpoint) (state, detail string) {
+	if link.Link.State != gateway.Up {
+		return wireConnecting, link.Link.Error
+	}
+	name := to.Port
+	if out {
+		name = to.String()
+	}
+	for _, w := range link.Wires {
+		if w.Name == name {
+			return string(w.State), w.Error
+		}
+	}
+	return wireDown, "the gateway does not carry it; \"envctl up\" mends that"
+}
+
+// statusAll lists every environment on the engine.
+func (a *app) statusAll() error {
+	w, err := a.world(providers.Instance{})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	all, err := w.docker.ObserveAll(a.interrupts.stop)
+	if err != nil {
+		return err
+	}
+	type environment struct {
+		Environment string           `json:"environment"`
+		Instance    string           `json:"instance"`
+		SpecDir     string           `json:"spec_dir"`
+		Resources   []resourceStatus `json:"resources"`
+	}
+	out := struct {
+		Format       int            `json:"format"`
+		Environments []*environment `json:"environments"`
+	}{1, []*environment{}}
+	rows := [][]string{{"ENVIRONMENT", "INSTANCE", "RESOURCE", "STATE", "SPEC"}}
+	for _, o := range all {
+		i := slices.IndexFunc(out.Environments, func(e *environment) bool {
+			return e.Environment == o.Instance.Environment && e.Instance == o.Instance.ID
+		})
+		if i < 0 {
+			i = len(out.Environments)
+			out.Environments = append(out.Environments, &environment{o.Instance.Environment, o.Instance.ID, o.Instance.SpecDir, nil})
+		}
+		e := out.Environments[i]
+		e.Resources = append(e.Resources, resourceStatus{o.Addr, o.State, o.Detail})
+		rows = append(rows, []string{e.Environment, e.Instance, o.Addr.String(), string(o.State), e.SpecDir})
+	}
+	if a.json {
+		return json.NewEncoder(a.Out).Encode(out)
+	}
+	return view.Table(a.Out, rows, a.colorOut())
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lock"
+	"github.com/envctl/envctl/internal/view"
+	"github.com/envctl/envctl/providers/docker"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Make the environment true",
+		Long: `Make the environment true: what is missing is made, what differs is changed, what is no longer in the
+spec is removed, what is as it should be is left alone. Prints the outputs when all of it is ready.
+
+Ctrl-C finishes what is being changed and starts nothing new; a second one stops at once. Either way,
+"envctl up" goes on from there and "envctl down" takes all of it away.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.streaming("up", a.up) },
+	}
+	a.specFlags(c)
+	return c
+}
+
+func (a *app) up() error {
+	ctx := a.interrupts.stop
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	held, err := lock.Instance(ctx, a.lockDir(), s.instance.Environment, s.instance.ID, a.sayWaiting)
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+
+	for try := 0; ; try++ {
+		err = s.upOnce(ctx)
+		var taken *docker.PortTakenError
+		if try == 0 && errors.As(err, &taken) {
+			a.say("Port %d was taken in the meantime; planning again.", taken.Port)
+			continue
+		}
+		return err
+	}
+}
+
+func (s *session) upOnce(ctx context.Context) error {
+	if err := s.planLocked(ctx); err != nil {
+		return err
+	}
+	s.say("%s", view.Summary(s.plan))
+	env, bodies, err := s.values()
+	if err != nil {
+		return err
+	}
+	if err := s.run("up", s.plan, func(a addr.Addr) any { return bodies[a] }); err != nil {
+		return err
+	}
+	if s.json || s.quiet {
+		return nil
+	}
+	return printOutputs(s.app, env.Outputs, false)
+}
+
+// planLocked plans while no other run on this computer assigns ports.
+func (s *session) planLocked(ctx context.Context) error {
+	l, err := lock.Engine(ctx, s.lockDir(), s.sayWaiting)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.makePlan(ctx), l.Release())
+}
+
+// lockDir is where locks lie while they are held.
+func (a *app) lockDir() string { return a.stateDir() }
+
+func (a *app) sayWaiting(h lock.Holder) { a.say("Waiting for another run of envctl to end: %s.", h) }
+
+// say tells a person something on the way; not what was asked for, which goes to stdout.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet && !a.json {
+		fmt.Fprintf(a.Err, format+"\n", args...)
+	}
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/assets"
+	"github.com/envctl/envctl/internal/credential"
+	"github.com/envctl/envctl/internal/engine"
+	"github.com/envctl/envctl/internal/topology"
+	"github.com/envctl/envctl/internal/wire"
+	"github.com/envctl/envctl/providers"
+	"github.com/envctl/envctl/providers/docker"
+	"github.com/envctl/envctl/providers/windows"
+)
+
+// world is what an instance lives in: the engine with its providers, and the credential store. This is
+// the explicit list of what providers there are.
+type world struct {
+	*app
+	instance providers.Instance
+	docker   *docker.Provider
+	windows  *windows.Provider
+	engine   *engine.Engine
+	store    *credential.Store
+	secrets  *credential.Planner
+}
+
+func (a *app) world(i providers.Instance) (*world, error) {
+	version, _ := buildVersion(a.version)
+	d, err := docker.New(docker.Options{Version: version})
+	if err != nil {
+		return nil, err
+	}
+	key, _ := a.Getenv("ENVCTL_STORE_KEY")
+	w := &world{
+		app: a, instance: i, docker: d,
+		windows: windows.New(windows.Options{Helper: func() ([]byte, string, error) {
+			h, err := assets.Guest("amd64")
+			return h.Gzip, h.SHA256, err
+		}}),
+		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
+	}
+	w.engine = &engine.Engine{Instance: i, Providers: map[addr.Kind]providers.Provider{
+		addr.Network: d, addr.Container: d, addr.Sandbox: d, addr.Gateway: d, addr.Windows: w.windows,
+	}}
+	return w, nil
+}
+
+// credentials says what credential blocks there are.
+func (w *world) credentials(sources []envspec.CredentialSource) {
+	w.secrets = credential.NewPlanner(w.store, sources, w.Getenv)
+	w.secrets.Dir, w.secrets.Stderr = w.instance.SpecDir, w.Err
+}
+
+// close ends the connections; what is up stays up.
+func (w *world) close() error { return errors.Join(w.windows.Close(), w.docker.Close()) }
+
+// helpers unpacks envctl's own programs, once.
+var helpers = sync.OnceValues(func() (topology.Helpers, error) {
+	node, err := assets.Node("amd64")
+	if err != nil {
+		return topology.Helpers{}, err
+	}
+	guest, err := assets.Guest("amd64")
+	if err != nil {
+		return topology.Helpers{}, err
+	}
+	var h topology.Helpers
+	if h.Node, err = node.Raw(); err != nil {
+		return topology.Helpers{}, err
+	}
+	h.Guest, err = guest.Raw()
+	return h, err
+})
+
+// taken says which host ports are in use: published by a container, or held by a process.
+func (w *world) taken(ctx context.Context) (wire.Taken, error) {
+	published, err := w.docker.PortsInUse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	holders := make(map[int]string, len(published))
+	for _, p := range published {
+		holders[p.Port] = "container " + p.Holder
+	}
+	host := wire.HostTaken(ctx)
+	return func(port int) (string, bool) {
+		if holder, ok := holders[port]; ok {
+			return holder, true
+		}
+		return host(port)
+	}, nil
+}
