@@ -3,14 +3,13 @@
 # Works with GNU make from 3.81 on, as macOS has it.
 
 GO      ?= go
-VERSION ?= $(shell cat VERSION 2>/dev/null || echo 0.1.0-dev)
-COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+VERSION ?= 0.1.0-dev
 
 # The helpers take neither version nor commit: only a change of their code changes them, and what is
-# on machines and in images stays as it is.
-BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
-LEAN    := -ldflags '-s -w'
-STAMPED := -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+# on machines and in images stays as it is. envctl itself says which commit it is of, where git can tell.
+LEAN := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w'
+VCS  := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
+FULL := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -ldflags '-s -w -X main.version=$(VERSION)'
 
 FILES   := internal/assets/files
 HELPERS := $(FILES)/envctl-guest-amd64.exe.gz $(FILES)/envctl-guest-arm64.exe.gz \
@@ -24,7 +23,7 @@ help: ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/' | sort
 
 build: assets ## bin/envctl, with all that it carries
-	$(BUILD) $(STAMPED) -o bin/envctl ./cmd/envctl
+	$(FULL) -o bin/envctl ./cmd/envctl
 
 assets: $(HELPERS) $(MSI) ## only what envctl carries
 
@@ -32,17 +31,17 @@ assets: $(HELPERS) $(MSI) ## only what envctl carries
 # part in make's own reckoning, only where its content changed.
 bin/helpers/envctl-guest-%.exe: FORCE
 	@mkdir -p $(@D)
-	@GOOS=windows GOARCH=$* $(BUILD) $(LEAN) -o $@.new ./cmd/envctl-guest
+	@GOOS=windows GOARCH=$* $(LEAN) -o $@.new ./cmd/envctl-guest
 	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
 
 bin/helpers/envctl-node-%: FORCE
 	@mkdir -p $(@D)
-	@GOOS=linux GOARCH=$* $(BUILD) $(LEAN) -o $@.new ./cmd/envctl-node
+	@GOOS=linux GOARCH=$* $(LEAN) -o $@.new ./cmd/envctl-node
 	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
 
 bin/msi/pas.exe: FORCE
 	@mkdir -p $(@D)
-	@GOOS=windows GOARCH=amd64 $(BUILD) $(LEAN) -o $@.new ./templates/quickstart/pas
+	@GOOS=windows GOARCH=amd64 $(LEAN) -o $@.new ./templates/quickstart/pas
 	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
 
 $(FILES)/%.gz: bin/helpers/%
@@ -61,7 +60,7 @@ $(MSI): bin/msi/pas.exe templates/quickstart/pas/pas.wxs .ci/msi
 
 test: build ## every test, with the race detector, on a real engine
 	.ci/prerequisites engine image winrm
-	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 14m ./...
+	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 14m $(TESTFLAGS) ./...
 
 demo: ## the quickstart from nothing: build, up, a request through it, an HL7 message
 	.ci/demo
