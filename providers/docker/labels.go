@@ -146,12 +146,12 @@ func fromLabels(l map[string]string) (providers.Observed, bool) {
 		// A label that cannot be read leaves the parts out: the identity still tells what must change.
 		_ = json.Unmarshal([]byte(parts), &o.Parts)
 	}
-	for text := range splitSeq(l[labelAfter]) {
+	for _, text := range splitAddresses(l[labelAfter]) {
 		if a, err := addr.Parse(text); err == nil {
 			o.After = append(o.After, a)
 		}
 	}
-	for text := range splitSeq(l[labelPorts]) {
+	for text := range strings.SplitSeq(l[labelPorts], ",") {
 		name, number, _ := strings.Cut(text, "=")
 		if n, err := strconv.Atoi(number); err == nil {
 			if o.Ports == nil {
@@ -169,4 +169,20 @@ func fromLabels(l map[string]string) (providers.Observed, bool) {
 		}
 	}
 	return o, true
+}
+
+// splitAddresses splits at commas outside quotes: a for_each key may hold one.
+func splitAddresses(s string) []string {
+	quoted, escaped := false, false
+	return strings.FieldsFunc(s, func(r rune) bool {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && r == '\\':
+			escaped = true
+		case r == '"':
+			quoted = !quoted
+		}
+		return r == ',' && !quoted
+	})
 }

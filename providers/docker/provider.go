@@ -170,5 +170,4 @@ func acquire(ctx context.Context, slots chan struct{}) (release func(), err erro
 	}
 }
 
-// errNoImage reports that the engine does not have the image that a container is made from.
 func isNotFound(err error) bool { return statusOf(err) == http.StatusNotFound }

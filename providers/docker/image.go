@@ -1,0 +1,107 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/providers"
+)
+
+// ensureImage gives the reference of the container's image after pulling or building it if it is not
+// there. The same image is pulled or built once, however many containers want it.
+func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *envspec.Container, report event.Sink) (string, error) {
+	ref := body.Image
+	if body.Build != nil {
+		var err error
+		if ref, err = buildTag(c, body); err != nil {
+			return "", err
+		}
+	}
+	key := ref + " " + body.Platform
+	if _, ok := p.present.Load(key); ok {
+		return ref, nil
+	}
+	unlock, err := p.images.lock(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	there, err := p.imagePresent(ctx, ref, body.Platform)
+	if err != nil {
+		return "", fmt.Errorf("image %s: %w", ref, err)
+	}
+	switch {
+	case there:
+	case body.Build != nil:
+		err = p.build(ctx, c, body, ref, report)
+	default:
+		err = p.pull(ctx, ref, body.Platform, report)
+	}
+	if err != nil {
+		return "", err
+	}
+	p.present.Store(key, true)
+	return ref, nil
+}
+
+// imagePresent reports whether the engine has ref for the platform; "" is any.
+func (p *Provider) imagePresent(ctx context.Context, ref, platform string) (bool, error) {
+	is, err := p.api.ImageInspect(ctx, ref)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return fitsPlatform(is, platform), nil
+}
+
+func fitsPlatform(is image.InspectResponse, platform string) bool {
+	want := platformOf(platform)
+	return want == nil || is.Os == want.OS && (want.Architecture == "" || is.Architecture == want.Architecture) &&
+		(want.Variant == "" || is.Variant == "" || is.Variant == want.Variant)
+}
+
+// ResolveImage gives what ref means now, so that it can be locked: the digest that its registry knows it
+// by, or the id of an image that only this engine has. An image on the engine is asked before the
+// registry, so that nothing is fetched where nothing has to be.
+func (p *Provider) ResolveImage(ctx context.Context, ref, platform string) (string, error) {
+	is, err := p.api.ImageInspect(ctx, ref)
+	switch {
+	case err == nil && fitsPlatform(is, platform):
+		return imageDigest(ref, is), nil
+	case err != nil && !isNotFound(err):
+		return "", p.explain(fmt.Errorf("image %s: %w", ref, err))
+	}
+	header, err := p.auth.header(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	remote, err := p.api.DistributionInspect(ctx, ref, header)
+	if err != nil {
+		return "", p.explain(pullError(ref, platform, err))
+	}
+	return remote.Descriptor.Digest.String(), nil
+}
+
+// imageDigest prefers the digest of the repository that ref names over the image's id, which is what
+// remains of one that was never pushed or pulled.
+func imageDigest(ref string, is image.InspectResponse) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return is.ID
+	}
+	for _, text := range is.RepoDigests {
+		repo, digest, _ := strings.Cut(text, "@")
+		if r, err := reference.ParseNormalizedNamed(repo); err == nil && r.Name() == named.Name() {
+			return digest
+		}
+	}
+	return is.ID
+}

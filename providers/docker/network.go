@@ -1,0 +1,84 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/envctl/envctl/providers"
+)
+
+// applyNetwork makes the instance's bridge network, or finds that another run of envctl just did.
+func (p *Provider) applyNetwork(ctx context.Context, c providers.Change) error {
+	if c.Observed != nil {
+		if c.Action != providers.Replace {
+			return nil
+		}
+		if err := p.removeNetwork(ctx, c.Observed.Handle); err != nil {
+			return err
+		}
+	}
+	labels, err := p.nodeLabels(c)
+	if err != nil {
+		return err
+	}
+	name := networkName(c.Instance)
+	_, err = p.api.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: labels})
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "address pool"):
+		return fmt.Errorf("network %s: the engine has no free subnet left; remove networks that nobody uses with `docker network prune`: %w", name, err)
+	case strings.Contains(err.Error(), "already exists"):
+		return p.adoptNetwork(ctx, c, name)
+	}
+	return fmt.Errorf("network %s: %w", name, err)
+}
+
+// adoptNetwork takes a network that is there for ours if its labels say so.
+func (p *Provider) adoptNetwork(ctx context.Context, c providers.Change, name string) error {
+	n, err := p.api.NetworkInspect(ctx, name, network.InspectOptions{})
+	if err != nil {
+		return fmt.Errorf("network %s: %w", name, err)
+	}
+	if o, ok := fromLabels(n.Labels); ok && o.Addr == c.Node.Addr && sameInstance(o.Instance, c.Instance) {
+		return nil
+	}
+	return fmt.Errorf("a network named %s is there that is not this environment's; remove it with `docker network rm %s` or give the instance another name with --name", name, name)
+}
+
+func (p *Provider) removeNetwork(ctx context.Context, id string) error {
+	err := p.api.NetworkRemove(ctx, id)
+	if err == nil || isNotFound(err) {
+		return nil
+	}
+	if !strings.Contains(err.Error(), "active endpoints") {
+		return fmt.Errorf("network: %w", err)
+	}
+	// A container that someone else put on the network holds it; it loses the network and nothing else.
+	n, inspectErr := p.api.NetworkInspect(ctx, id, network.InspectOptions{})
+	if inspectErr != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	for guest := range n.Containers {
+		if err := p.api.NetworkDisconnect(ctx, id, guest, true); err != nil && !isNotFound(err) {
+			return fmt.Errorf("network %s: letting go of container %s: %w", n.Name, guest, err)
+		}
+	}
+	if err := p.api.NetworkRemove(ctx, id); err != nil && !isNotFound(err) {
+		return fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+func sameInstance(a, b providers.Instance) bool {
+	return a.Environment == b.Environment && a.ID == b.ID
+}
+
+// networks lists the ids of an instance's networks, whole or not.
+func (p *Provider) networks(ctx context.Context, filter filters.Args) ([]network.Summary, error) {
+	return p.api.NetworkList(ctx, network.ListOptions{Filters: filter})
+}

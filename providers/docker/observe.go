@@ -1,0 +1,206 @@
+package docker
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/providers"
+)
+
+// Observe lists the networks and containers of an instance, sorted by address. It makes one call for all
+// containers and one for the network, and one more for each container that has mutable files. It
+// changes nothing.
+func (p *Provider) Observe(ctx context.Context, i providers.Instance) ([]providers.Observed, error) {
+	return p.observe(ctx, instanceFilter(i))
+}
+
+// ObserveAll lists the networks and containers of every instance on the engine.
+func (p *Provider) ObserveAll(ctx context.Context) ([]providers.Observed, error) {
+	return p.observe(ctx, filters.NewArgs(filters.Arg("label", labelInstance)))
+}
+
+func (p *Provider) observe(ctx context.Context, filter filters.Args) ([]providers.Observed, error) {
+	var containers []container.Summary
+	var networks []network.Summary
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		containers, err = p.api.ContainerList(gctx, container.ListOptions{All: true, Filters: filter})
+		return err
+	})
+	g.Go(func() (err error) {
+		networks, err = p.api.NetworkList(gctx, network.ListOptions{Filters: filter})
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, p.explain(err)
+	}
+	var all []providers.Observed
+	for _, n := range networks {
+		if o, ok := fromLabels(n.Labels); ok && o.Addr.Kind == addr.Network {
+			o.State, o.Handle = providers.Ready, n.ID
+			all = append(all, o)
+		}
+	}
+	for _, c := range containers {
+		o, ok := fromLabels(c.Labels)
+		if !ok || o.Addr.Kind == addr.Network {
+			continue
+		}
+		o.Handle = c.ID
+		o.State, o.Detail = stateOf(c.State, c.Status)
+		if o.Detail == providers.Incomplete {
+			o.Identity = ""
+		}
+		all = append(all, o)
+	}
+	if err := p.readMutable(ctx, all); err != nil {
+		return nil, p.explain(err)
+	}
+	slices.SortStableFunc(all, func(a, b providers.Observed) int {
+		return cmp.Or(cmp.Compare(a.Instance.Environment, b.Instance.Environment), cmp.Compare(a.Instance.ID, b.Instance.ID),
+			cmp.Compare(a.Addr.String(), b.Addr.String()))
+	})
+	return all, nil
+}
+
+var exitCode = regexp.MustCompile(`\((\d+)\)`)
+
+// stateOf reads a list entry's state and status, such as "exited" and "Exited (137) 3 minutes ago". A
+// container is started last, after all that belongs in it was copied, so one that never was is incomplete.
+func stateOf(state, status string) (providers.State, string) {
+	code := ""
+	if m := exitCode.FindStringSubmatch(status); m != nil {
+		code = m[1]
+	}
+	switch state {
+	case container.StateRunning:
+		switch {
+		case strings.Contains(status, "(unhealthy)"):
+			return providers.Failed, unhealthy
+		case strings.Contains(status, "(health: starting)"):
+			return providers.Starting, "its health check has not passed yet"
+		}
+		return providers.Ready, ""
+	case container.StateCreated:
+		return providers.Failed, providers.Incomplete
+	case container.StateRestarting:
+		return providers.Starting, "restarting after exit code " + code
+	case container.StatePaused:
+		return providers.Stopped, "paused"
+	case container.StateExited:
+		switch code {
+		case "0", "130", "137", "143": // ended by itself, or by the signals with which people and engines stop
+			return providers.Stopped, "exited with code " + code
+		}
+		return providers.Failed, "exited with code " + code
+	}
+	return providers.Failed, state
+}
+
+// mutablePath holds, in a container whose mutable files were updated, the hash of what they are now.
+// A label says what they were at first, and labels of a container never change.
+const mutablePath = "/.envctl/mutable"
+
+// readMutable corrects what the labels say of containers with mutable files.
+func (p *Provider) readMutable(ctx context.Context, all []providers.Observed) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for i := range all {
+		o := &all[i]
+		if o.Mutable == "" || o.Detail == providers.Incomplete {
+			continue
+		}
+		g.Go(func() error {
+			text, err := p.readFile(ctx, o.Handle, mutablePath)
+			if err != nil {
+				return fmt.Errorf("%s: %w", o.Addr, err)
+			}
+			o.Mutable = cmp.Or(text, o.Mutable)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// readFile gives a small file of a container, or "" where there is none.
+func (p *Provider) readFile(ctx context.Context, id, path string) (string, error) {
+	body, _, err := p.api.CopyFromContainer(ctx, id, path)
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	r := tar.NewReader(body)
+	if _, err := r.Next(); err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	return string(data), err
+}
+
+// PortInUse is a port of the engine's host that a container publishes, or will once it is started again.
+type PortInUse struct {
+	Port     int
+	Protocol string // "tcp" or "udp"
+	// Holder is the container's name.
+	Holder string
+	// Addr and Instance are set where the container is envctl's.
+	Addr     addr.Addr
+	Instance providers.Instance
+}
+
+// PortsInUse lists the host ports that containers on the engine hold, envctl's or not, sorted by number.
+func (p *Provider) PortsInUse(ctx context.Context) ([]PortInUse, error) {
+	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	var ports []PortInUse
+	for _, c := range containers {
+		held := PortInUse{Protocol: "tcp"}
+		if len(c.Names) > 0 {
+			held.Holder = strings.TrimPrefix(c.Names[0], "/")
+		}
+		o, ours := fromLabels(c.Labels)
+		if ours {
+			held.Addr, held.Instance = o.Addr, o.Instance
+		}
+		published := map[PortInUse]bool{}
+		for _, port := range c.Ports {
+			if port.PublicPort != 0 {
+				held.Port, held.Protocol = int(port.PublicPort), port.Type
+				published[held] = true // an engine lists one for IPv4 and one for IPv6
+			}
+		}
+		if len(published) == 0 {
+			for _, n := range o.Ports {
+				held.Port, held.Protocol = n, "tcp"
+				published[held] = true
+			}
+		}
+		for h := range published {
+			ports = append(ports, h)
+		}
+	}
+	slices.SortFunc(ports, func(a, b PortInUse) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Holder, b.Holder))
+	})
+	return ports, nil
+}
+
+// unhealthy is the Detail of a container that runs and whose own health check fails.
+const unhealthy = "its health check fails"

@@ -1,0 +1,167 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/envctl/envctl/internal/event"
+)
+
+// message is one line of what an engine says while it pulls or builds.
+type message struct {
+	Stream   string `json:"stream"`
+	Status   string `json:"status"`
+	ID       string `json:"id"`
+	Error    string `json:"error"`
+	Progress struct {
+		Current int64 `json:"current"`
+		Total   int64 `json:"total"`
+	} `json:"progressDetail"`
+}
+
+// readMessages hands each message of a stream to handle, until its end, or the first that is an error.
+func readMessages(r io.Reader, handle func(message)) error {
+	d := json.NewDecoder(r)
+	for {
+		var m message
+		if err := d.Decode(&m); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if m.Error != "" {
+			return errors.New(m.Error)
+		}
+		handle(m)
+	}
+}
+
+// pullTries is how often a pull is tried before a failure that may pass counts as one.
+const pullTries = 3
+
+func (p *Provider) pull(ctx context.Context, ref, platform string, report event.Sink) error {
+	if strings.HasPrefix(ref, "sha256:") {
+		return fmt.Errorf("image %s is not on this engine, and an id cannot be pulled; name the image, or load it with `docker load`", ref)
+	}
+	release, err := acquire(ctx, p.pulls)
+	if err != nil {
+		return err
+	}
+	defer release()
+	header, err := p.auth.header(ctx, ref)
+	if err != nil {
+		return err
+	}
+	pause := 500 * time.Millisecond
+	for try := 1; ; try++ {
+		err := p.pullOnce(ctx, ref, platform, header, report)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if try == pullTries || !mayPass.MatchString(err.Error()) {
+			return pullError(ref, platform, err)
+		}
+		report(event.Event{Type: event.Progress, Message: fmt.Sprintf("pulling %s failed, trying again: %v", ref, err)})
+		if err := wait(ctx, pause); err != nil {
+			return err
+		}
+		pause *= 2
+	}
+}
+
+func (p *Provider) pullOnce(ctx context.Context, ref, platform, header string, report event.Sink) error {
+	report(event.Event{Type: event.Progress, Message: "pulling " + ref})
+	body, err := p.api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: header, Platform: platform})
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	layers := layerProgress{}
+	var last time.Time
+	return readMessages(body, func(m message) {
+		if layers.add(m) && time.Since(last) > 100*time.Millisecond {
+			last = time.Now()
+			current, total := layers.sum()
+			report(event.Event{Type: event.Progress, Message: "pulling " + ref, Current: current, Total: total})
+		}
+	})
+}
+
+// layerProgress has the bytes that came of each layer, and how many there are.
+type layerProgress map[string][2]int64
+
+// add notes what a message says and reports whether it said anything of bytes.
+func (l layerProgress) add(m message) bool {
+	switch m.Status {
+	case "Downloading":
+		l[m.ID] = [2]int64{m.Progress.Current, m.Progress.Total}
+	case "Download complete", "Pull complete":
+		l[m.ID] = [2]int64{l[m.ID][1], l[m.ID][1]}
+	default:
+		return false
+	}
+	return true
+}
+
+func (l layerProgress) sum() (current, total int64) {
+	for _, v := range l {
+		current, total = current+v[0], total+v[1]
+	}
+	return current, total
+}
+
+var (
+	mayPass     = regexp.MustCompile(`(?i)timeout|connection reset|unexpected EOF|TLS handshake|temporary failure|no route to host|50[0234] |received unexpected HTTP status: 5`)
+	rateLimited = regexp.MustCompile(`(?i)toomanyrequests|rate limit`)
+	refused     = regexp.MustCompile(`(?i)unauthorized|authentication required|access .*denied|no basic auth`)
+	noPlatform  = regexp.MustCompile(`(?i)no matching manifest|does not match the specified platform|does not provide the specified platform`)
+	unknown     = regexp.MustCompile(`(?i)manifest unknown|not found`)
+)
+
+// pullError says what to do about a pull that failed.
+func pullError(ref, platform string, err error) error {
+	domain := "the registry"
+	if named, parse := reference.ParseNormalizedNamed(ref); parse == nil {
+		domain = reference.Domain(named)
+	}
+	hint := "see that this computer and its Docker engine reach " + domain
+	switch text := err.Error(); {
+	case rateLimited.MatchString(text):
+		hint = domain + " limits how much may be pulled; wait, or `docker login " + domain + "`"
+	case noPlatform.MatchString(text):
+		hint = "the image does not exist for this platform"
+		if platform != "" {
+			hint = "the image does not exist for platform " + platform
+		}
+		hint += "; set `platform` to one that it has, as \"linux/amd64\""
+	case refused.MatchString(text):
+		hint = "see that the name is right, and `docker login " + domain + "` if the image is private"
+	case unknown.MatchString(text):
+		hint = "see that the name and tag are right"
+	}
+	return fmt.Errorf("pulling %s: %w; %s", ref, err, hint)
+}
+
+// wait returns after d, or with an error when ctx ends before.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,162 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/envctl/envctl/providers"
+)
+
+// RemoveVolumes removes an instance's named volumes. A container that still uses one is an error.
+func (p *Provider) RemoveVolumes(ctx context.Context, i providers.Instance) error {
+	list, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: instanceFilter(i)})
+	if err != nil {
+		return p.explain(err)
+	}
+	var errs []error
+	for _, v := range list.Volumes {
+		if err := p.api.VolumeRemove(ctx, v.Name, false); err != nil && !isNotFound(err) {
+			errs = append(errs, fmt.Errorf("volume %s: %w", v.Name, err))
+		}
+	}
+	return p.explain(errors.Join(errs...))
+}
+
+// RemoveImages removes the images that were built for an instance, and what builds of its environment
+// that were cut short left. An image that a container or another instance still uses stays, and is no error.
+func (p *Provider) RemoveImages(ctx context.Context, i providers.Instance) error {
+	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return p.explain(err)
+	}
+	live := map[string]bool{}
+	for _, c := range containers {
+		if o, ok := fromLabels(c.Labels); ok && o.Instance.Environment == i.Environment {
+			live[o.Instance.ID] = true
+		}
+	}
+	return p.sweepImages(ctx, containers, filters.Arg("label", labelEnvironment+"="+i.Environment), func(l map[string]string) bool {
+		owner := l[labelInstance]
+		if owner == "" {
+			// A step on the way to an image, which another instance may be building right now.
+			return len(live) == 0
+		}
+		return owner == i.ID || !live[owner]
+	})
+}
+
+// RemoveSharedImages removes the images that all environments share (the gateway's, the sandbox's) and
+// that no container uses.
+func (p *Provider) RemoveSharedImages(ctx context.Context) error {
+	return p.removeShared(ctx, labelShared)
+}
+
+// removeShared removes the shared images that have a label, "key" or "key=value".
+func (p *Provider) removeShared(ctx context.Context, label string) error {
+	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return p.explain(err)
+	}
+	return p.sweepImages(ctx, containers, filters.Arg("label", label), func(map[string]string) bool { return true })
+}
+
+func (p *Provider) sweepImages(ctx context.Context, containers []container.Summary, label filters.KeyValuePair, goes func(labels map[string]string) bool) error {
+	used := map[string]bool{}
+	for _, c := range containers {
+		used[c.ImageID] = true
+	}
+	images, err := p.api.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(label)})
+	if err != nil {
+		return p.explain(err)
+	}
+	images = slices.DeleteFunc(images, func(img image.Summary) bool { return used[img.ID] || !goes(img.Labels) })
+	p.present.Clear()
+	return p.explain(p.removeImages(ctx, images))
+}
+
+// removeImages removes images and what only they are built on, newest first, since an engine refuses to
+// remove one on which another is built.
+func (p *Provider) removeImages(ctx context.Context, images []image.Summary) error {
+	slices.SortStableFunc(images, func(a, b image.Summary) int { return -cmp.Compare(a.Created, b.Created) })
+	for {
+		var left []image.Summary
+		var errs []error
+		for _, img := range images {
+			if err := p.removeImage(ctx, img); err != nil {
+				left, errs = append(left, img), append(errs, err)
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if len(left) == len(images) || ctx.Err() != nil {
+			return errors.Join(slices.DeleteFunc(errs, inUse)...)
+		}
+		images = left
+	}
+}
+
+func (p *Provider) removeImage(ctx context.Context, img image.Summary) error {
+	refs := slices.DeleteFunc(slices.Clone(img.RepoTags), func(tag string) bool { return tag == "<none>:<none>" })
+	if len(refs) == 0 {
+		refs = []string{img.ID}
+	}
+	for _, ref := range refs {
+		if ref != img.ID && !strings.HasPrefix(ref, "envctl/") {
+			continue // a name that somebody gave it, and its reason to stay
+		}
+		if _, err := p.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true}); err != nil && !isNotFound(err) {
+			return fmt.Errorf("image %s: %w", ref, err)
+		}
+	}
+	return nil
+}
+
+// inUse reports whether an image was not removed because something uses it.
+func inUse(err error) bool { return statusOf(err) == http.StatusConflict }
+
+// Leftovers names everything on the engine that carries an instance's labels: containers, networks,
+// volumes and images, whole or not. After a `down` with volumes there is nothing.
+func (p *Provider) Leftovers(ctx context.Context, i providers.Instance) ([]string, error) {
+	filter := instanceFilter(i)
+	var left []string
+	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filter})
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	for _, c := range containers {
+		left = append(left, "container "+strings.TrimPrefix(strings.Join(c.Names, ","), "/"))
+	}
+	networks, err := p.networks(ctx, filter)
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	for _, n := range networks {
+		left = append(left, "network "+n.Name)
+	}
+	volumes, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: filter})
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	for _, v := range volumes.Volumes {
+		left = append(left, "volume "+v.Name)
+	}
+	images, err := p.api.ImageList(ctx, image.ListOptions{All: true, Filters: filter})
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	for _, img := range images {
+		left = append(left, "image "+cmp.Or(strings.Join(img.RepoTags, ","), img.ID))
+	}
+	return left, nil
+}
