@@ -1,0 +1,266 @@
+package tui
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/bubbles/spinner"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/envctl/envctl/internal/view"
+)
+
+// palette has the styles of one output: without colours where it has none or NO_COLOR is set.
+type palette struct {
+	title, dim, good, bad, warn, busy lipgloss.Style
+}
+
+func newPalette(out io.Writer) palette {
+	r := lipgloss.NewRenderer(out)
+	color := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
+	return palette{
+		title: r.NewStyle().Bold(true), dim: r.NewStyle().Faint(true),
+		good: color("2"), bad: color("1"), warn: color("3"), busy: color("6"),
+	}
+}
+
+// View implements tea.Model.
+func (m *model) View() string {
+	if m.finished {
+		return "" // Run writes the final frame
+	}
+	head, foot := m.head(), m.foot()
+	room := m.height - len(head) - len(foot) - 1
+	return strings.Join(slices.Concat(head, m.fit(room), foot), "\n") + "\n"
+}
+
+// fit gives the rows, fewer of them where they do not all go into the height: what fails and what goes on
+// is seen longest.
+func (m *model) fit(room int) []string {
+	hidden := map[state]bool{}
+	for _, s := range []state{-1, done, pending, skipped} {
+		hidden[s] = true
+		if lines := m.tree(hidden, false); len(lines) <= room {
+			return lines
+		}
+	}
+	lines := m.tree(hidden, true)
+	if len(lines) > room {
+		if room < 2 {
+			return nil
+		}
+		more := len(lines) - room + 1
+		lines = append(lines[:room-1], m.cut(m.paint.dim.Render(fmt.Sprintf("  … %d more lines", more))))
+	}
+	return lines
+}
+
+// tree gives the rows whose state is not hidden, layers below those that they belong to unless bare.
+func (m *model) tree(hidden map[state]bool, bare bool) []string {
+	width := m.nameWidth()
+	var lines []string
+	for _, r := range m.rows {
+		if hidden[r.state] {
+			continue
+		}
+		lines = append(lines, m.line(r, "", width))
+		if bare {
+			continue
+		}
+		if r.state != done {
+			for _, l := range r.layers[max(0, len(r.layers)-m.layerRoom(r)):] {
+				lines = append(lines, m.line(l, "  ", width-2))
+			}
+		}
+		lines = append(lines, m.failure(r)...)
+	}
+	return lines
+}
+
+// layerRoom is how many layers of a machine are shown: the last few while it works, all once it failed.
+func (m *model) layerRoom(r *row) int {
+	if r.state == failed {
+		return len(r.layers)
+	}
+	return 6
+}
+
+func (m *model) nameWidth() int {
+	width := 0
+	for _, r := range m.rows {
+		width = max(width, ansi.StringWidth(r.name))
+	}
+	return max(8, min(width, m.width/2-4))
+}
+
+func (m *model) head() []string {
+	return []string{m.cut(m.paint.title.Render(m.title))}
+}
+
+func (m *model) foot() []string {
+	var ended, bad int
+	for _, r := range m.rows {
+		switch r.state {
+		case done:
+			ended++
+		case failed, skipped:
+			bad++
+		}
+	}
+	text := fmt.Sprintf("%d of %d done", ended, len(m.rows))
+	if bad > 0 {
+		text += fmt.Sprintf(", %d failed or skipped", bad)
+	}
+	lines := []string{m.cut(m.paint.dim.Render(text + ", " + view.Duration(m.now.Sub(m.began).Seconds())))}
+	switch {
+	case m.pressed == 1:
+		lines = append(lines, m.cut(m.paint.warn.Render("Stopping: finishing what runs. Press Ctrl-C again to stop now.")))
+	case m.pressed > 1:
+		lines = append(lines, m.cut(m.paint.warn.Render("Stopping now.")))
+	}
+	return lines
+}
+
+// final is what stays on the screen: every row that something happened to, failures with all that is known
+// of them, warnings.
+func (m *model) final() string {
+	width := m.nameWidth()
+	lines := m.head()
+	unchanged := 0
+	for _, r := range m.rows {
+		if r.state == done && r.action == "none" {
+			unchanged++
+			continue
+		}
+		lines = append(lines, m.line(r, "", width))
+		if r.state == failed {
+			for _, l := range r.layers {
+				lines = append(lines, m.line(l, "  ", width-2))
+			}
+		}
+		lines = append(lines, m.failure(r)...)
+	}
+	if unchanged > 0 {
+		lines = append(lines, m.paint.dim.Render(fmt.Sprintf("= %d unchanged", unchanged)))
+	}
+	for _, w := range m.warnings {
+		for i, line := range view.Lines(w) {
+			mark := "! "
+			if i > 0 {
+				mark = "  "
+			}
+			lines = append(lines, m.paint.warn.Render(mark)+line)
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// failure gives what a failed row and its layers have to say, indented. It is not cut: the terminal wraps it.
+func (m *model) failure(r *row) []string {
+	if r.state != failed {
+		return nil
+	}
+	var lines []string
+	for _, line := range view.Lines(r.err) {
+		lines = append(lines, "    "+m.paint.bad.Render(line))
+	}
+	for _, line := range r.log {
+		lines = append(lines, "    "+m.paint.dim.Render("| "+line))
+	}
+	for _, l := range r.layers {
+		if l.err != r.err { // the machine's own error often is its layer's
+			lines = append(lines, m.failure(l)...)
+		}
+	}
+	if !m.finished {
+		for i, line := range lines {
+			lines[i] = m.cut(line)
+		}
+	}
+	return lines
+}
+
+func (r *row) say(text string) {
+	r.log = append(r.log, view.Lines(text)...)
+	r.log = r.log[max(0, len(r.log)-logLines):]
+}
+
+// line is one row, never wider than the terminal: mark, name, what it does, and at the right how long.
+func (m *model) line(r *row, indent string, width int) string {
+	mark, word, style := m.look(r)
+	took := ""
+	switch {
+	case r.state.going():
+		took = view.Duration(max(0, m.now.Sub(r.began).Seconds()))
+	case r.seconds >= 0.05:
+		took = view.Duration(r.seconds)
+	}
+	name := ansi.Truncate(r.name, width, "…")
+	left := indent + style.Render(mark) + " " + pad(name, width) + "  " + style.Render(word)
+	if word == "" {
+		return m.cut(indent + style.Render(mark) + " " + name)
+	}
+	if detail := m.detail(r); detail != "" {
+		left += strings.Repeat(" ", max(0, 9-ansi.StringWidth(word))) + "  " + detail
+	}
+	room := m.width - ansi.StringWidth(took) - 2
+	if took == "" || room < width+12 {
+		return m.cut(left)
+	}
+	return pad(ansi.Truncate(left, room, "…"), room) + "  " + m.paint.dim.Render(took)
+}
+
+func (m *model) look(r *row) (mark, word string, style lipgloss.Style) {
+	frames := spinner.MiniDot.Frames
+	turning := frames[m.frame%len(frames)]
+	if m.finished && r.state.going() {
+		return "-", "cut short", m.paint.warn
+	}
+	switch r.state {
+	case preparing:
+		return turning, "preparing", m.paint.busy
+	case working:
+		return turning, view.Doing(r.action), m.paint.busy
+	case waiting:
+		return turning, "waiting", m.paint.busy
+	case done:
+		if r.action == "none" {
+			return "=", view.Did(r.action), m.paint.dim
+		}
+		return "✓", view.Did(r.action), m.paint.good
+	case failed:
+		return "✗", "failed", m.paint.bad
+	case skipped:
+		return "-", "skipped", m.paint.warn
+	}
+	if m.finished {
+		return "·", "not begun", m.paint.dim
+	}
+	return "·", "", m.paint.dim
+}
+
+// barWidth is that of a progress bar, in columns.
+const barWidth = 16
+
+func (m *model) detail(r *row) string {
+	detail := ""
+	if r.total > 0 && m.width >= 60 {
+		share := min(1, max(0, float64(r.current)/float64(r.total)))
+		full := int(share*barWidth + 0.5)
+		detail = m.paint.busy.Render(strings.Repeat("━", full)) + m.paint.dim.Render(strings.Repeat("─", barWidth-full)) +
+			fmt.Sprintf(" %3.0f%%  ", share*100)
+	}
+	if r.message != "" {
+		detail += m.paint.dim.Render(strings.Join(view.Lines(r.message), " "))
+	}
+	return detail
+}
+
+func (m *model) cut(line string) string { return ansi.Truncate(line, m.width, "…") }
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-ansi.StringWidth(s)))
+}

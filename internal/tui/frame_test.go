@@ -1,0 +1,177 @@
+package tui
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/event"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; go test -update writes it anew):\n%s", name, diff)
+	}
+}
+
+func at(t testing.TB, s string) addr.Addr {
+	t.Helper()
+	a, err := addr.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+var start = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func addrs(t testing.TB) (list []addr.Addr) {
+	for _, s := range []string{"network.default", "container.db", "sandbox.pas", "gateway.pas", "windows.pas", "container.booking", "container.late"} {
+		list = append(list, at(t, s))
+	}
+	return list
+}
+
+// middle is an `up` under way, end what comes of it.
+func middle(t testing.TB) []event.Event {
+	a := addrs(t)
+	return []event.Event{
+		{Type: event.Done, Address: a[0], Action: "none"},
+		{Type: event.Begin, Address: a[1], Action: "create", Message: "not there yet"},
+		{Type: event.Done, Address: a[1], Action: "create", Seconds: 1.23},
+		{Type: event.Begin, Address: a[2], Action: "replace"},
+		{Type: event.Waiting, Address: a[2]},
+		{Type: event.Begin, Address: a[4], Action: "update", Message: "service.PasSvc: changed"},
+		{Type: event.Begin, Address: a[4], Layer: "service.PasSvc", Action: "undo"},
+		{Type: event.Done, Address: a[4], Layer: "service.PasSvc", Action: "undo", Seconds: 2},
+		{Type: event.Begin, Address: a[4], Layer: "service.PasSvc", Action: "apply"},
+		{Type: event.Log, Address: a[4], Layer: "service.PasSvc", Message: "one\ntwo\x1b[2J\n"},
+		{Type: event.Warning, Address: a[4], Message: "this is not Windows"},
+		{Type: event.Progress, Address: a[5], Message: "pulling debian:trixie-slim", Current: 45, Total: 100},
+	}
+}
+
+func end(t testing.TB) []event.Event {
+	a := addrs(t)
+	no := false
+	return []event.Event{
+		{Type: event.Done, Address: a[2], Action: "replace", Seconds: 9.5},
+		{Type: event.Done, Address: a[3], Action: "none"},
+		{Type: event.Failed, Address: a[4], Layer: "service.PasSvc", Action: "apply", Error: "it stopped at once; look at the event log", Seconds: 3},
+		{Type: event.Failed, Address: a[4], Action: "update", Error: "the layer service.PasSvc was not applied", Seconds: 15},
+		{Type: event.Skipped, Address: a[5], Action: "create", Message: "skipped, because something it needs failed"},
+		{Type: event.End, OK: &no},
+	}
+}
+
+func started(t testing.TB, width, height int) *model {
+	m := newModel("gp-booking (a1b2): up", addrs(t), start, newPalette(io.Discard))
+	m.Update(tea.WindowSizeMsg{Width: width, Height: height})
+	m.Update(batchMsg(middle(t)))
+	m.Update(tickMsg(start.Add(12 * time.Second)))
+	return m
+}
+
+func TestFrames(t *testing.T) {
+	for _, size := range [][2]int{{100, 30}, {60, 30}, {40, 30}, {20, 30}, {100, 8}, {100, 5}, {1, 1}} {
+		width, height := size[0], size[1]
+		m := started(t, width, height)
+		frame := m.View()
+		for line := range strings.Lines(frame) {
+			if w := ansi.StringWidth(strings.TrimSuffix(line, "\n")); w > width {
+				t.Errorf("%dx%d: a line of %d columns: %q", width, height, w, line)
+			}
+		}
+		if n := strings.Count(frame, "\n"); n > height && height >= 5 {
+			t.Errorf("%dx%d: %d lines", width, height, n)
+		}
+		golden(t, fmt.Sprintf("%dx%d.txt", width, height), frame)
+	}
+}
+
+func TestFinalFrame(t *testing.T) {
+	m := started(t, 80, 30)
+	m.Update(batchMsg(end(t)))
+	golden(t, "failed-live.txt", m.View())
+	m.Update(finishedMsg{complete: true})
+	if live := m.View(); live != "" {
+		t.Errorf("a live frame would stay on the screen: %q", live)
+	}
+	golden(t, "final.txt", m.final())
+}
+
+func TestCtrlC(t *testing.T) {
+	m := started(t, 80, 30)
+	called := 0
+	m.interrupt = func() { called++ }
+	for i, want := range []string{"Press Ctrl-C again", "Stopping now."} {
+		_, cmd := m.Update(tea.KeyMsg{Type: tea.KeyCtrlC})
+		if called != i {
+			t.Error("Update itself called interrupt")
+		}
+		cmd()
+		if called != i+1 || !strings.Contains(m.View(), want) {
+			t.Errorf("after %d: called %d times\n%s", i+1, called, m.View())
+		}
+	}
+}
+
+func TestResourceThatNobodyAnnounced(t *testing.T) {
+	m := started(t, 80, 30)
+	m.Update(batchMsg{{Type: event.Begin, Address: at(t, "container.orphan"), Action: "delete"}})
+	if !strings.Contains(m.View(), "container.orphan") {
+		t.Error(m.View())
+	}
+}
+
+func TestListenTakesWhatIsThere(t *testing.T) {
+	events := make(chan event.Event, 3)
+	for range 3 {
+		events <- event.Event{Type: event.Done}
+	}
+	close(events)
+	next := listen(t.Context(), events)
+	if got, ok := next().(batchMsg); !ok || len(got) != 3 {
+		t.Errorf("got %v", got)
+	}
+	if got := next(); got != (finishedMsg{complete: true}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	var list []addr.Addr
+	for i := range 1000 {
+		list = append(list, at(b, fmt.Sprintf("container.c%d", i)))
+	}
+	m := newModel("up", list, start, newPalette(io.Discard))
+	for b.Loop() {
+		if m.View() == "" {
+			b.Fatal(errors.New("nothing"))
+		}
+	}
+}
