@@ -80,7 +80,10 @@ type Container struct {
 	StopGrace  time.Duration // 0 is the engine's own, 10 s
 	Init       bool
 	Privileged bool
-	Labels     map[string]string
+	// NetworkMode "host" puts the container on the host's network in place of the environment's; only
+	// envctl's own use it.
+	NetworkMode string
+	Labels      map[string]string
 
 	// After are the resources that must be ready before this one starts, sorted: from depends_on and
 	// from the endpoints that the body received (not from_host, not unordered).

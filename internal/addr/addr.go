@@ -12,12 +12,13 @@ import (
 // Kind is the first word of an address.
 type Kind string
 
-// The kinds of resource. Sandbox and Gateway never stand in a spec: a windows
+// The kinds of resource. Sandbox, Relay and Gateway never stand in a spec: a windows
 // block expands into them.
 const (
 	Network   Kind = "network"
 	Container Kind = "container"
 	Sandbox   Kind = "sandbox"
+	Relay     Kind = "relay"
 	Gateway   Kind = "gateway"
 	Windows   Kind = "windows"
 )
@@ -72,7 +73,7 @@ func (a *Addr) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|sandbox|gateway|windows)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
+var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|sandbox|relay|gateway|windows)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
 
 // Parse reads the form that String gives.
 func Parse(s string) (Addr, error) {
@@ -108,8 +109,8 @@ func (a Addr) DNS() string {
 	if a.Key != "" {
 		parts = append(parts, a.Key)
 	}
-	if a.Kind == Sandbox {
-		parts = append(parts, string(Sandbox))
+	if a.Kind == Sandbox || a.Kind == Relay {
+		parts = append(parts, string(a.Kind))
 	}
 	return strings.Trim(notLabel.ReplaceAllString(strings.ToLower(strings.Join(parts, "-")), "-"), "-")
 }

@@ -111,13 +111,14 @@ func (w *world) progress(title string, p *plan.Plan) (event.Sink, func(error) er
 
 // live draws on the terminal until the last event, and leaves the last frame there.
 func (w *world) live(title string, addrs []addr.Addr, screen *os.File) (event.Sink, func(error) error) {
-	bus := event.NewBus()
+	var bus event.Bus
+	events := bus.Subscribe(w.interrupts.now)
 	in, _ := w.In.(*os.File)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- tui.Run(w.interrupts.now, title, addrs, bus.Events(), screen, in, w.interrupts.interrupt)
+		ended <- tui.Run(w.interrupts.now, title, addrs, events, screen, in, w.interrupts.interrupt)
 	}()
-	return bus.Send, func(error) error {
+	return bus.Publish, func(error) error {
 		bus.Close()
 		return <-ended
 	}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/credential"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/internal/topology"
@@ -27,6 +29,7 @@ type session struct {
 	observed   []providers.Observed // what the engine has; the machines are added by observeMachines
 	ports      *wire.Assignment
 	identities *identities
+	marks      marks
 	standIns   *envspec.Environment
 	nodes      []providers.Node
 	plan       *plan.Plan
@@ -106,10 +109,14 @@ func (s *session) observe(ctx context.Context) error {
 	for _, m := range s.spec.Machines() {
 		in.Machines = append(in.Machines, m.Addr)
 		if m.Sandbox {
-			in.ExtraHost = append(in.ExtraHost, addr.Endpoint{Addr: m.Addr.Sibling(addr.Sandbox), Port: "https"})
+			in.ExtraHost = append(in.ExtraHost, topology.SandboxEndpoint(m.Addr))
+		} else {
+			in.ExtraHost = append(in.ExtraHost, topology.RelayEndpoint(m.Addr))
 		}
 	}
+	s.secrets.Recorded = map[string]credential.Version{}
 	for _, o := range s.observed {
+		readMarks(o.Meta, s.secrets.Recorded)
 		owner := o.Addr
 		if owner.Kind == addr.Gateway {
 			owner = owner.Sibling(addr.Windows)
@@ -149,6 +156,10 @@ func (s *session) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.marks, err = s.markCredentials(ctx, bodies); err != nil {
+		return err
+	}
+	s.marks.put(bodies)
 	s.nodes, err = topology.Nodes(bodies, buildIdentity)
 	return err
 }
@@ -156,6 +167,7 @@ func (s *session) evaluate(ctx context.Context) error {
 func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (topology.Identity, error)) (map[addr.Addr]any, error) {
 	in := topology.Input{
 		Environment: env, Endpoints: s.spec.Endpoints(), Ports: s.ports, Sandbox: identity,
+		HostReachable: runtime.GOOS != "linux",
 	}
 	if len(env.Machines) > 0 {
 		var err error
@@ -233,6 +245,7 @@ func (s *session) values() (*envspec.Environment, map[addr.Addr]any, error) {
 		return nil, nil, s.refuse(s.spec, diags)
 	}
 	bodies, err := s.bodies(env, s.identities.value)
+	s.marks.put(bodies)
 	return env, bodies, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/gateway"
+	"github.com/envctl/envctl/internal/hostlink"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/internal/sandbox"
 	"github.com/envctl/envctl/internal/secret"
@@ -53,9 +54,9 @@ type Input struct {
 	Sandbox func(machine addr.Addr) (Identity, error)
 	// PowerShell is a folder on the host with PowerShell for Windows, or "".
 	PowerShell string
-	// Relay gives the address by which a container reaches a machine that the spec names by address.
-	// Nil leaves addresses as they are.
-	Relay func(*envspec.Machine) (host string, extra map[string]string)
+	// HostReachable says that containers reach the host's loopback as host.docker.internal, as on Docker Desktop;
+	// else a relay is put up for a machine that is there.
+	HostReachable bool
 }
 
 // Bodies gives the body of every resource: *providers.Network, *envspec.Container, *envspec.Machine. The
@@ -98,8 +99,15 @@ func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
 		m.Address, m.WinRM.Port = "127.0.0.1", c.Ports[0].Host
 		link.Address, link.WinRM.Port = c.Addr.DNS(), sandbox.HTTPSPort
 		gatewayAfter = append(gatewayAfter, c.Addr)
-	} else if in.Relay != nil {
-		link.Address, extraHosts = in.Relay(&m)
+	} else if NeedsRelay(m.Address) {
+		link.Address, link.WinRM.Port, extraHosts = hostlink.Host, winrmPort(&m), hostGateway()
+		if !in.HostReachable {
+			port := in.Ports.HostPort(RelayEndpoint(m.Addr))
+			link.WinRM.Port = port
+			r := relay(&m, in.Helpers.Node, port)
+			bodies[r.Addr] = r
+			gatewayAfter = append(gatewayAfter, r.Addr)
+		}
 	}
 	m.Ports = hostPorts(in, m.Addr, m.Ports)
 	link.Ports = m.Ports
@@ -115,6 +123,16 @@ func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
 	m.After = append(slices.Clone(m.After), gw.Addr)
 	bodies[m.Addr] = &m
 	return nil
+}
+
+// SandboxEndpoint is WinRM of a sandbox, which needs a host port though no spec declares it.
+func SandboxEndpoint(machine addr.Addr) addr.Endpoint {
+	return addr.Endpoint{Addr: machine.Sibling(addr.Sandbox), Port: "https"}
+}
+
+// RelayEndpoint is where a relay listens; it too needs a host port.
+func RelayEndpoint(machine addr.Addr) addr.Endpoint {
+	return addr.Endpoint{Addr: machine.Sibling(addr.Relay), Port: "winrm"}
 }
 
 // Sandbox gives the container of a stand-in Windows machine. Its first port is WinRM over HTTPS, its second over HTTP.
