@@ -29,6 +29,7 @@ type link struct {
 	br      *bufio.Reader
 	session *ntlmssp.SecuritySession // what messages are sealed with; nil over TLS
 	used    time.Time
+	last    bool // the machine closes the connection after this answer
 	// pending is NTLM's last message, which over TLS travels with the first request.
 	pending string
 }
@@ -75,6 +76,9 @@ func (l *link) try(ctx context.Context, body []byte, limit time.Duration) (*raw,
 		return nil, err
 	}
 	l.used = time.Now()
+	if l.last {
+		l.drop()
+	}
 	return res, nil
 }
 
@@ -106,7 +110,7 @@ func (l *link) open(ctx context.Context) error {
 		l.conn = t
 	}
 	l.br = bufio.NewReaderSize(l.conn, 64<<10)
-	l.session, l.pending = nil, ""
+	l.session, l.pending, l.last = nil, "", false
 	if l.cfg.Auth == NTLM {
 		return l.ntlm()
 	}
@@ -169,11 +173,7 @@ func (l *link) http(auth, contentType string, body []byte) (*http.Response, []by
 	if err != nil {
 		return nil, nil, l.lost(err)
 	}
-	if resp.Close && resp.StatusCode < 400 {
-		// Over before the next request, which then begins with a handshake of its own.
-		l.used = time.Time{}
-		defer l.drop()
-	}
+	l.last = resp.Close
 	return resp, data, nil
 }
 
