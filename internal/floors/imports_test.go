@@ -19,7 +19,7 @@ const module = "github.com/envctl/envctl"
 var floors = [][]string{
 	{ // words that every part shares, and what needs nothing but them
 		"internal/addr", "internal/secret", "internal/event", "internal/guestproto",
-		"internal/carrier", "internal/bootstrap", "internal/assets", "internal/lock",
+		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/assets", "internal/lock",
 		"templates", "internal/devtools", "internal/floors",
 	},
 	{"envspec", "providers"},
@@ -46,7 +46,7 @@ var only = map[string][]string{
 	"github.com/lib/pq":                        {"templates/quickstart"},
 	module + "/providers/docker":               {"internal/cli"},
 	module + "/providers/windows":              {"internal/cli", "internal/topology"},
-	module + "/templates/quickstart":           {},
+	module + "/templates/quickstart":           {"internal/devtools"},
 	module + "/internal/cli":                   {"cmd"},
 	module + "/internal/guest":                 {"cmd"},
 	module + "/internal/gateway/relay":         {"internal/gateway"},

@@ -82,12 +82,8 @@ windows "pas" {
     state   = "running"
   }
 
-  firewall "pas-api" {
-    port = 8080
-  }
-  firewall "pas-hl7" {
-    port = 2575
-  }
+  firewall "pas-api" { port = "api" }
+  firewall "pas-hl7" { port = "hl7" }
 
   port "api" {
     guest  = 8080
