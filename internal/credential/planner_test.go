@@ -27,7 +27,13 @@ func planner(dir string, sources ...envspec.CredentialSource) *Planner {
 
 func TestGenerateOncePlanTwice(t *testing.T) {
 	root, dir := state(t)
-	p := planner(dir, generatedDB)
+	p := planner(dir, generatedDB, envAdmin)
+	if v, there, err := p.Existing(t.Context(), "admin"); err != nil || !there || v.Password != planted {
+		t.Errorf("what exists: %v, %v", there, err)
+	}
+	if _, there, err := p.Existing(t.Context(), "db"); err != nil || there {
+		t.Errorf("what does not: %v, %v", there, err)
+	}
 	standIn, err := p.StandIns(t.Context()).Credential("db")
 	if err != nil || standIn.Username != "booking" || !regexp.MustCompile(`^[a-zA-Z0-9]{40,}$`).MatchString(standIn.Password) {
 		t.Fatalf("%+v, %v", standIn, err)
@@ -42,6 +48,9 @@ func TestGenerateOncePlanTwice(t *testing.T) {
 	grep(t, root, value.Password)
 
 	p = planner(dir, generatedDB)
+	if v, there, err := p.Existing(t.Context(), "db"); err != nil || !there || v != value {
+		t.Errorf("what exists by now: %v, %v", there, err)
+	}
 	again, err := p.StandIns(t.Context()).Credential("db")
 	if err != nil || again != standIn {
 		t.Errorf("the next run plans with %+v, the first with %+v: %v", again, standIn, err)

@@ -62,7 +62,8 @@ func (e *HeldElsewhereError) Error() string {
 	if e.Cause != nil {
 		why = e.Cause.Error()
 	}
-	return fmt.Sprintf("credential %s is held by %s (%s): import it from there, or rotate it", e.Name, owner, why)
+	return fmt.Sprintf("credential %s is held by %s (%s): import it from there or rotate it; \"envctl down --volumes\" starts over with a new one",
+		e.Name, owner, why)
 }
 
 // Is makes every such error ErrHeldElsewhere.

@@ -192,6 +192,7 @@ func (r *row) take(e event.Event, at time.Time) {
 			begin(preparing)
 		}
 		r.say(e.Message)
+		r.message = r.log[len(r.log)-1] // a build tells what it is at in no other way
 	case event.Waiting:
 		begin(waiting)
 		r.message, r.current, r.total = "", 0, 0
