@@ -1,0 +1,241 @@
+package envspec
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	goversion "github.com/hashicorp/go-version"
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// check finds what is wrong with a spec whose files have been read: names, values, shape, and,
+// with stand-ins for what only the world can give, every body.
+func (s *Spec) check() hcl.Diagnostics {
+	diags := s.root.resolve()
+	e := s.evaluation(nil, nil)
+	s.static = e
+	s.readVariables(e)
+	s.root.readTemplateVariables(e)
+	s.root.settleLocals(e)
+	s.readEnvironment(e)
+	s.root.shape(e)
+	diags = append(diags, e.diags...)
+	diags = append(diags, s.checkKeys()...)
+	diags = append(diags, s.checkNames()...)
+	_, ds := s.evaluate(standIn{s}, standIn{s})
+	diags = append(diags, ds...)
+	return append(diags, s.unused()...)
+}
+
+// resolve checks the names in every body of a scope, and of the templates in it.
+func (sc *scope) resolve() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, name := range names(sc.locals) {
+		l := sc.locals[name]
+		r := resolver{scope: sc, uses: newUses()}
+		r.attr(l.attr, &attribute{}, false)
+		l.uses = r.uses
+		diags = append(diags, r.diags...)
+	}
+	diags = append(diags, sc.orderLocals()...)
+	for _, t := range slices.SortedFunc(maps.Values(sc.templates), bySource) {
+		diags = append(diags, sc.resolveInputs(t)...)
+	}
+	decls := slices.Clone(sc.all)
+	for _, d := range decls {
+		if d.kind.Name == "template" {
+			continue
+		}
+		r := resolver{scope: sc, uses: newUses(), each: d.eachAttr != nil}
+		if d.kind.Name == "variable" {
+			diags = append(diags, sc.resolveVariable(d)...)
+			continue
+		}
+		r.body(d.block.Body, d.kind, false)
+		d.uses = r.uses
+		diags = append(diags, r.diags...)
+	}
+	for _, t := range slices.SortedFunc(maps.Values(sc.templates), bySource) {
+		if t.inside != nil {
+			diags = append(diags, t.inside.resolve()...)
+		}
+	}
+	return diags
+}
+
+// resolveVariable: a default refers to nothing, a rule to its own variable.
+func (sc *scope) resolveVariable(d *decl) hcl.Diagnostics {
+	used := sc.variables[d.name].used
+	var diags hcl.Diagnostics
+	d.uses = newUses()
+	for _, a := range sortedAttrs(d.block.Body.Attributes) {
+		as := d.kind.attr(a.Name)
+		if as == nil || as.Literal {
+			continue
+		}
+		r := resolver{scope: sc, uses: d.uses, nothing: "A variable's block is read before anything else, so it can refer to nothing."}
+		r.attr(a, as, true)
+		diags = append(diags, r.diags...)
+	}
+	for _, b := range d.block.Body.Blocks {
+		if kind := d.kind.block(b.Type); kind != nil {
+			r := resolver{scope: sc, uses: newUses()}
+			r.body(b.Body, kind, false)
+			for _, u := range r.uses.list {
+				if u.root != "var" || u.name != d.name {
+					r.report(CodeNotStatic, u.at, "Not this reference", "A rule can refer to its own variable, var.%s, and to nothing else.", d.name)
+				}
+			}
+			diags = append(diags, r.diags...)
+		}
+	}
+	sc.variables[d.name].used = used
+	return diags
+}
+
+// orderLocals finds which locals hold addresses, and refuses those that go in a circle.
+func (sc *scope) orderLocals() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	var path []*local
+	var walk func(l *local)
+	walk = func(l *local) {
+		switch l.state {
+		case visited:
+			return
+		case visiting:
+			diags = append(diags, localCycle(path[slices.Index(path, l):]))
+			return
+		}
+		l.state = visiting
+		path = append(path, l)
+		for _, u := range l.uses.list {
+			switch {
+			case u.root == "local":
+				walk(sc.locals[u.name])
+				l.addressed = l.addressed || sc.locals[u.name].addressed
+			case u.root == "var":
+				l.addressed = l.addressed || sc.variables[u.name].addressed
+			case u.root == "credential" || u.root == "template" || isResource(u.root):
+				l.addressed = true
+			}
+		}
+		path = path[:len(path)-1]
+		l.state = visited
+	}
+	for _, l := range slices.SortedFunc(maps.Values(sc.locals), func(a, b *local) int { return strings.Compare(a.attr.Name, b.attr.Name) }) {
+		walk(l)
+	}
+	return diags
+}
+
+func localCycle(around []*local) *hcl.Diagnostic {
+	var b strings.Builder
+	for _, l := range around {
+		b.WriteString("  local." + l.attr.Name + "  (" + place(l.attr.NameRange) + ")\n")
+		l.scope.spec.broken[l.attr] = true
+	}
+	return fault(CodeCycle, around[0].attr.Range(), "Locals that need each other", "Each of these needs the next, and the last needs the first:\n%sTake one of the references out.", b.String())
+}
+
+// settleLocals evaluates the locals that have no vantage, so that a mistake in one that nobody
+// reads shows too, and so that they are never evaluated again.
+func (sc *scope) settleLocals(e *evaluation) {
+	v := e.view(sc, addr.Host)
+	for _, name := range names(sc.locals) {
+		v.value("local", name)
+	}
+	for _, name := range names(sc.templates) {
+		if t := sc.templates[name]; t.inside != nil {
+			for _, x := range names(t.inside.variables) {
+				e.view(t.inside, addr.Host).value("var", x)
+			}
+			t.inside.settleLocals(e)
+		}
+	}
+}
+
+// readEnvironment reads the environment block.
+func (s *Spec) readEnvironment(e *evaluation) {
+	d := s.root.env
+	if d == nil {
+		return
+	}
+	s.Name = d.name
+	r := d.reader(e.view(s.root, addr.Host), nil)
+	s.Description = r.str("description")
+	if want := r.str("requires"); want != "" {
+		if d := s.checkVersion(want, r.rangeOf("requires")); d != nil {
+			r.report(d)
+		}
+	}
+	e.diags = append(e.diags, r.in.diags...)
+}
+
+// checkVersion holds envctl's own version to a constraint. What is built from source has none and meets all.
+func (s *Spec) checkVersion(want string, at hcl.Range) *hcl.Diagnostic {
+	rule, err := goversion.NewConstraint(want)
+	if err != nil {
+		return fault(CodeVersion, at, "Not a version constraint", "%s is not a constraint. Write such as \">= 0.1\" or \"~> 1.2\".", quote(want))
+	}
+	have, err := goversion.NewVersion(s.options.ToolVersion)
+	if err != nil || rule.Check(have.Core()) {
+		return nil
+	}
+	return fault(CodeVersion, at, "Another version of envctl is needed", "The spec needs envctl %s, and this is %s. Install a version that fits.", want, have)
+}
+
+// checkKeys finds for_each keys that are written out and do not exist.
+func (s *Spec) checkKeys() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, k := range s.keyUses {
+		if k.decl.instances == nil {
+			continue // its for_each is broken
+		}
+		keys := make([]string, len(k.decl.instances))
+		for i, in := range k.decl.instances {
+			keys[i] = in.key
+		}
+		if !slices.Contains(keys, k.key) {
+			diags = append(diags, fault(CodeUnknownReference, k.at, "Unknown key", "%s.%s has no key %q.%s It has %s.", k.decl.kind.Name, k.decl.name, k.key, didYouMean(k.key, keys), list(keys, "and")))
+		}
+	}
+	return diags
+}
+
+// checkNames refuses resources that would answer to the same name on the network.
+func (s *Spec) checkNames() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	taken := map[string]*instance{}
+	for _, in := range s.instances {
+		name := in.addr.DNS()
+		if name == "" {
+			diags = append(diags, fault(CodeName, in.decl.block.DefRange(), "Not a name on a network", "Nothing of %s can stand in a DNS name. Use letters and digits.", in.addr))
+			continue
+		}
+		if before := taken[name]; before != nil {
+			diags = append(diags, fault(CodeDuplicate, in.decl.block.DefRange(), "Two resources with one name", "Others would reach both %s and %s, at %s, under the name %q. Give one of them another name.", in.addr, before.addr, place(before.decl.block.TypeRange), name))
+			continue
+		}
+		taken[name] = in
+	}
+	return diags
+}
+
+// unused warns of what nothing reads.
+func (s *Spec) unused() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, name := range names(s.root.variables) {
+		if v := s.root.variables[name]; !v.used {
+			diags = append(diags, caution(CodeUnused, v.decl.block.DefRange(), "Unused variable", "Nothing reads var.%s. Use it or remove it.", name))
+		}
+	}
+	for _, name := range names(s.root.credentials) {
+		if d := s.root.credentials[name]; !d.used {
+			diags = append(diags, caution(CodeUnused, d.block.DefRange(), "Unused credential", "Nothing reads credential.%s. Use it or remove it.", name))
+		}
+	}
+	return diags
+}

@@ -1,0 +1,219 @@
+package envspec
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/envctl/envctl/internal/secret"
+)
+
+// container decodes a container block at its own vantage.
+func (in *instance) container(r *reader) *Container {
+	dir := in.decl.scope.dir
+	c := &Container{
+		Addr:       in.addr,
+		Image:      r.str("image"),
+		Command:    r.strings("command"),
+		Entrypoint: r.strings("entrypoint"),
+		Env:        r.textMap("env"),
+		Ports:      slices.Clone(in.ports),
+		Tmpfs:      r.strings("tmpfs"),
+		User:       r.str("user"),
+		WorkingDir: r.str("working_dir"),
+		Platform:   r.str("platform"),
+		Restart:    r.str("restart"),
+		Memory:     r.size("memory"),
+		CPUs:       r.number("cpus"),
+		CapAdd:     r.strings("cap_add"),
+		ExtraHosts: r.plainMap("extra_hosts"),
+		StopSignal: r.str("stop_signal"),
+		StopGrace:  r.duration("stop_grace"),
+		Init:       r.boolean("init"),
+		Labels:     r.plainMap("labels"),
+	}
+	if r.has("image") && c.Image == "" {
+		if v, ok := r.raw("image"); ok && v.IsKnown() && !isSecret(v) {
+			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "%q is empty. Name an image such as \"postgres:17\".", "image"))
+		}
+	}
+	for name := range c.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			r.report(fault(CodeValue, r.rangeOf("env"), "Not the name of a variable", "%s cannot be the name of an environment variable.", quote(name)))
+		}
+	}
+	for k := range c.Labels {
+		if strings.HasPrefix(k, "dev.envctl.") {
+			r.report(fault(CodeValue, r.itemRange("labels", k), "A label of envctl's own", "Labels that start with dev.envctl. are how envctl knows its containers. Choose another name."))
+		}
+	}
+	for _, b := range r.blocks() {
+		switch b.kind.Name {
+		case "build":
+			c.Build = b.build(dir)
+		case "volume":
+			c.Volumes = append(c.Volumes, b.volume(dir))
+		case "file":
+			c.Files = append(c.Files, b.containerFile(in.decl.scope))
+		case "ready":
+			c.Ready = b.ready(in.ports, false)
+		}
+	}
+	return c
+}
+
+// build reads a build block and checks that what it names is there.
+func (r *reader) build(dir string) *Build {
+	b := &Build{Dockerfile: r.str("dockerfile"), Inline: r.str("inline"), Target: r.str("target")}
+	for k, v := range r.plainMap("args") {
+		if b.Args == nil {
+			b.Args = map[string]secret.Text{}
+		}
+		b.Args[k] = secret.Plain(v)
+	}
+	switch path := r.str("context"); {
+	case path != "":
+		b.Context = resolvePath(dir, path)
+		if info, err := os.Stat(b.Context); err != nil || !info.IsDir() {
+			r.report(fault(CodeFile, r.rangeOf("context"), "No such folder", "There is no folder %s to build from.", b.Context))
+			return b
+		}
+	case !r.has("context") && !r.has("inline"):
+		r.report(fault(CodeMissing, r.at, "Something is missing", "build needs a context, or an inline Dockerfile."))
+		return b
+	}
+	if b.Inline == "" && !r.has("inline") && b.Context != "" {
+		name := b.Dockerfile
+		if name == "" {
+			name = "Dockerfile"
+		}
+		at := r.rangeOf("dockerfile")
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			r.report(fault(CodeFile, at, "Outside the context", "The Dockerfile is named from the context, and must be in it; %s is not.", quote(name)))
+		} else if info, err := os.Stat(filepath.Join(b.Context, filepath.FromSlash(name))); err != nil || info.IsDir() {
+			r.report(fault(CodeFile, at, "No Dockerfile", "There is no %s in %s. Name it with dockerfile = \"…\", or write it out with inline.", name, b.Context))
+		}
+	}
+	return b
+}
+
+func (r *reader) volume(dir string) Volume {
+	v := Volume{Name: r.label(), Target: r.str("target"), ReadOnly: r.boolean("read_only")}
+	if v.Target != "" && !strings.HasPrefix(v.Target, "/") {
+		r.report(fault(CodeValue, r.rangeOf("target"), "Not an absolute path", "The target is a path in the container that starts with \"/\"."))
+	}
+	if source := r.str("source"); source != "" {
+		v.Source = resolvePath(dir, source)
+		if _, err := os.Stat(v.Source); err != nil {
+			r.report(fault(CodeFile, r.rangeOf("source"), "No such file or folder", "There is no %s to mount. Make it, or leave source out to have a named volume.", v.Source))
+		}
+	} else if !r.has("source") && !volumeName.MatchString(v.Name) {
+		r.report(fault(CodeName, r.labels[0].at, "Not a name", "%q cannot be a volume's name. Use letters, digits, \"_\", \".\" and \"-\".", v.Name))
+	}
+	return v
+}
+
+var volumeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+func (r *reader) containerFile(sc *scope) File {
+	f := File{Path: r.label(), Content: r.textOr("content"), UID: r.integer("uid", 0, math.MaxInt32), GID: r.integer("gid", 0, math.MaxInt32)}
+	if !strings.HasPrefix(f.Path, "/") {
+		r.report(fault(CodeValue, r.labels[0].at, "Not an absolute path", "The label is a path in the container that starts with \"/\"."))
+	}
+	if source := r.str("source"); source != "" {
+		b, err := sc.spec.readText(resolvePath(sc.dir, source))
+		if err != nil {
+			r.report(fault(CodeFile, r.rangeOf("source"), "Cannot read the file", "%s.", upperFirst(err.Error())))
+		}
+		f.Content = secret.Plain(string(b))
+	}
+	if mode := r.str("mode"); mode != "" {
+		n, err := strconv.ParseInt(mode, 8, 32)
+		if err != nil || n < 0 || n > 0o7777 {
+			r.report(fault(CodeValue, r.rangeOf("mode"), "Not a mode", "%s is not a mode. Write permissions in octal, such as \"0644\".", quote(mode)))
+		} else {
+			f.Mode = n
+		}
+	}
+	return f
+}
+
+// ready reads a readiness check. One that can never pass is refused.
+func (r *reader) ready(ports []Port, machine bool) *Ready {
+	y := &Ready{
+		Exec:        r.strings("exec"),
+		Interval:    r.duration("interval"),
+		Timeout:     r.duration("timeout"),
+		Retries:     r.integer("retries", 0, math.MaxInt32),
+		StartPeriod: r.duration("start_period"),
+	}
+	if r.has("exec") && y.Exec != nil && len(y.Exec) == 0 {
+		r.report(fault(CodeValue, r.rangeOf("exec"), "An empty command", "Name a program and its arguments: exec = [\"pg_isready\"]."))
+	}
+	for _, b := range r.blocks() {
+		switch b.kind.Name {
+		case "http":
+			y.HTTP = &HTTPCheck{Port: b.ownPort(ports), Path: b.str("path"), Status: b.integer("status", 100, 599)}
+			if y.HTTP.Path == "" {
+				y.HTTP.Path = "/"
+			} else if !strings.HasPrefix(y.HTTP.Path, "/") {
+				r.report(fault(CodeValue, b.rangeOf("path"), "Not a path", "The path of a check starts with \"/\"."))
+			}
+		case "tcp":
+			y.TCP = &TCPCheck{Port: b.ownPort(ports)}
+		case "log":
+			y.Log = &LogCheck{Pattern: b.str("pattern")}
+			if machine {
+				r.report(fault(CodeNotAvailable, b.at, "Not on Windows", "A Windows machine has no one log to look into. Use http, tcp or exec."))
+			}
+			if _, err := regexp.Compile(y.Log.Pattern); err != nil {
+				r.report(fault(CodeValue, b.rangeOf("pattern"), "Not a regular expression", "%s. The syntax is Go's: https://pkg.go.dev/regexp/syntax.", upperFirst(strings.TrimPrefix(err.Error(), "error parsing regexp: "))))
+			}
+		}
+	}
+	if y.Exec == nil && y.HTTP == nil && y.TCP == nil && y.Log == nil && !r.has("exec") {
+		r.report(fault(CodeMissing, r.at, "A check is missing", "ready needs one of exec, http { }, tcp { } or log { }, else there is nothing to wait for."))
+	}
+	return y
+}
+
+// ownPort reads the name of one of the resource's own ports.
+func (r *reader) ownPort(ports []Port) string {
+	name := r.str("port")
+	if name == "" {
+		return ""
+	}
+	var known []string
+	for _, p := range ports {
+		known = append(known, p.Name)
+		if p.Name == name && p.Protocol == "udp" {
+			r.report(fault(CodeValue, r.rangeOf("port"), "This check can never pass", "The port %q is udp, and the check needs tcp.", name))
+		}
+	}
+	if slices.Contains(known, name) {
+		return name
+	}
+	at := r.rangeOf("port")
+	for _, p := range ports {
+		if strconv.Itoa(p.Guest) == name {
+			r.report(unknownOwnPort(at, "The check names a port by its name, not its number. Did you mean %q?", p.Name))
+			return ""
+		}
+	}
+	if len(known) == 0 {
+		r.report(unknownOwnPort(at, "The check can never pass: no port is declared here. Add port %q { guest = … }.", name))
+		return ""
+	}
+	r.report(unknownOwnPort(at, "The check can never pass: there is no port %q here.%s The ports are %s.", name, didYouMean(name, known), list(known, "and")))
+	return ""
+}
+
+func unknownOwnPort(at hcl.Range, detail string, args ...any) *hcl.Diagnostic {
+	return fault(CodeUnknownReference, at, "Unknown port", detail, args...)
+}

@@ -1,0 +1,143 @@
+package envspec
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/secret"
+)
+
+// Evaluate evaluates every body at its own vantage. The same spec, addresses and credentials
+// always give the same Environment, in the same order. It is an error to evaluate a spec that Load found
+// wrong.
+func (s *Spec) Evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnostics) {
+	if s.failed || s.root == nil {
+		return nil, hcl.Diagnostics{placeless(CodeValue, "The spec has mistakes", "Load reported what they are; a spec with mistakes is not evaluated.")}
+	}
+	env, diags := s.evaluate(a, c)
+	return env, tidy(diags)
+}
+
+func (s *Spec) evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnostics) {
+	e := s.evaluation(a, c)
+	env := &Environment{Name: s.Name, Description: s.Description}
+	received := map[addr.Addr]map[addr.Endpoint]bool{}
+	after := map[addr.Addr][]addr.Addr{}
+	for _, in := range s.instances {
+		r := in.decl.reader(e.view(in.decl.scope, in.addr), in.each)
+		if in.decl.kind.Name == "container" {
+			env.Containers = append(env.Containers, in.container(r))
+		} else {
+			env.Machines = append(env.Machines, in.machineBody(r))
+		}
+		depends := in.dependsOn(r)
+		after[in.addr] = waitsFor(in.addr, r.in.wires, depends)
+		received[in.addr] = r.in.wires
+		e.diags = append(e.diags, r.in.diags...)
+	}
+	for _, c := range env.Containers {
+		c.After = after[c.Addr]
+	}
+	for _, m := range env.Machines {
+		m.After = after[m.Addr]
+	}
+	host := e.view(s.root, addr.Host)
+	for _, name := range names(s.root.locals) {
+		host.value("local", name) // so that a mistake in a local that nobody reads shows
+	}
+	received[addr.Host] = map[addr.Endpoint]bool{}
+	for _, d := range s.root.all {
+		if d.kind.Name == "output" {
+			env.Outputs = append(env.Outputs, d.readOutput(host, received[addr.Host]))
+		}
+	}
+	for _, name := range names(s.root.templates) {
+		if d := s.root.templates[name]; d.inside != nil {
+			host.template(d)
+		}
+	}
+	env.Wires = wires(received)
+	e.diags = append(e.diags, s.cycles(after)...)
+	return env, e.diags
+}
+
+// waitsFor gives what a resource waits for: never itself.
+func waitsFor(self addr.Addr, received map[addr.Endpoint]bool, depends []addr.Addr) []addr.Addr {
+	set := map[addr.Addr]bool{}
+	for e, ordered := range received {
+		if ordered {
+			set[e.Addr] = true
+		}
+	}
+	for _, d := range depends {
+		set[d] = true
+	}
+	delete(set, self)
+	return sortAddrs(set)
+}
+
+func sortAddrs(set map[addr.Addr]bool) []addr.Addr {
+	if len(set) == 0 {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(set), compareAddr)
+}
+
+func compareAddr(a, b addr.Addr) int {
+	return cmp.Or(cmp.Compare(a.Template, b.Template), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
+}
+
+// wires lists what bodies received, without those from a resource to itself: they need no relay.
+func wires(received map[addr.Addr]map[addr.Endpoint]bool) []Wire {
+	var out []Wire
+	for from, endpoints := range received {
+		for to := range endpoints {
+			if to.Addr != from {
+				out = append(out, Wire{From: from, To: to})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Wire) int {
+		return cmp.Or(compareAddr(a.From, b.From), compareAddr(a.To.Addr, b.To.Addr), cmp.Compare(a.To.Port, b.To.Port))
+	})
+	return out
+}
+
+// readOutput evaluates an output at the host.
+func (d *decl) readOutput(v *view, received map[addr.Endpoint]bool) *Output {
+	r := d.reader(v, nil)
+	defer func() { v.eval.diags = append(v.eval.diags, r.in.diags...) }()
+	o := &Output{Name: d.name, Description: r.str("description")}
+	hide := r.boolean("sensitive")
+	val, ok := r.raw("value")
+	if !ok {
+		return o
+	}
+	val, hush := r.collect(val, r.rangeOf("value"))
+	o.Value.Sensitive = hide || hush
+	for to := range r.in.wires {
+		received[to] = true
+	}
+	o.After = waitsFor(addr.Host, r.in.wires, nil)
+	if !val.IsWhollyKnown() {
+		return o
+	}
+	if val.Type().IsPrimitiveType() {
+		text, err := convert.Convert(val, cty.String)
+		if err == nil {
+			o.Value = secret.Text{Value: text.AsString(), Sensitive: o.Value.Sensitive}
+		}
+		return o
+	}
+	if b, err := ctyjson.Marshal(val, val.Type()); err == nil {
+		o.Value, o.JSON = secret.Text{Value: string(b), Sensitive: o.Value.Sensitive}, true
+	}
+	return o
+}

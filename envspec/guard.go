@@ -1,0 +1,51 @@
+package envspec
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// guarded refuses a secret where it would decide something that everyone can see: a condition, or
+// a key. HCL would only carry the mark on.
+type guarded struct {
+	hclsyntax.Expression
+	what string
+}
+
+// Value implements hclsyntax.Expression.
+func (g guarded) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	v, diags := g.Expression.Value(ctx)
+	if isSecret(v) {
+		return cty.DynamicVal, append(diags, fault(CodeSecret, g.Range(), "A secret cannot be "+g.what,
+			"What follows from it would show it. Decide by something that is not secret, such as a variable of its own."))
+	}
+	return v, diags
+}
+
+// guard puts guards round every condition and every computed key in a body.
+func guard(node hclsyntax.Node) {
+	const condition, key = "a condition", "a key"
+	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+		switch e := n.(type) {
+		case *hclsyntax.ConditionalExpr:
+			e.Condition = guarded{e.Condition, condition}
+		case *hclsyntax.ForExpr:
+			if e.CondExpr != nil {
+				e.CondExpr = guarded{e.CondExpr, condition}
+			}
+			if e.KeyExpr != nil {
+				e.KeyExpr = guarded{e.KeyExpr, key}
+			}
+		case *hclsyntax.IndexExpr:
+			e.Key = guarded{e.Key, key}
+		case *hclsyntax.ObjectConsExpr:
+			for i, item := range e.Items {
+				if len(item.KeyExpr.Variables()) > 0 {
+					e.Items[i].KeyExpr = guarded{item.KeyExpr, key}
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,177 @@
+package envspec
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// decoding is one body being evaluated: what it found wrong, and the wires it really received.
+type decoding struct {
+	view  *view
+	owner *decl
+	diags hcl.Diagnostics
+	// wires are the endpoints received, and whether the body waits for each.
+	wires map[addr.Endpoint]bool
+}
+
+// reader reads the arguments and blocks of one block by the language's table.
+type reader struct {
+	in     *decoding
+	kind   *block
+	body   *hclsyntax.Body
+	labels []label
+	at     hcl.Range
+	ctx    *hcl.EvalContext
+}
+
+type label struct {
+	text string
+	at   hcl.Range
+}
+
+// reader begins the decoding of a declaration's body in a view.
+func (d *decl) reader(v *view, each *eachValue) *reader {
+	in := &decoding{view: v, owner: d, wires: map[addr.Endpoint]bool{}}
+	u := d.uses
+	if u == nil {
+		u = newUses()
+	}
+	return &reader{in: in, kind: d.kind, body: d.block.Body, labels: blockLabels(d.block), at: d.block.DefRange(), ctx: v.context(u, each)}
+}
+
+func blockLabels(b *hclsyntax.Block) []label {
+	out := make([]label, len(b.Labels))
+	for i := range b.Labels {
+		out[i] = label{b.Labels[i], b.LabelRanges[i]}
+	}
+	return out
+}
+
+// label gives the block's first label, or "".
+func (r *reader) label() string {
+	if len(r.labels) == 0 {
+		return ""
+	}
+	return r.labels[0].text
+}
+
+func (r *reader) title() string {
+	texts := make([]string, len(r.labels))
+	for i, l := range r.labels {
+		texts[i] = l.text
+	}
+	return blockTitle(r.kind.Name, texts)
+}
+
+func (r *reader) report(d *hcl.Diagnostic) { r.in.diags = append(r.in.diags, d) }
+
+// has reports whether an argument is written.
+func (r *reader) has(name string) bool { return r.body.Attributes[name] != nil }
+
+// rangeOf gives where an argument's value stands, or the block's head.
+func (r *reader) rangeOf(name string) hcl.Range {
+	if a := r.body.Attributes[name]; a != nil {
+		return a.Expr.Range()
+	}
+	return r.at
+}
+
+// raw evaluates an argument. It gives false where it is left out, null, or wrong, which is reported.
+func (r *reader) raw(name string) (cty.Value, bool) {
+	a := r.body.Attributes[name]
+	if a == nil || r.in.view.eval.spec.broken[a] {
+		return cty.DynamicVal, false
+	}
+	v, diags := a.Expr.Value(r.ctx)
+	r.in.diags = append(r.in.diags, redact(diags)...)
+	if diags.HasErrors() {
+		return cty.DynamicVal, false
+	}
+	if v.IsNull() {
+		r.collect(v, a.Expr.Range())
+		if as := r.kind.attr(name); as != nil && as.Required {
+			r.report(fault(CodeMissing, a.Expr.Range(), "A required argument is null", "%s needs a value for %q: %s", r.title(), name, as.Doc))
+		}
+		return cty.DynamicVal, false
+	}
+	return v, true
+}
+
+// collect notes the marks on v and reports whether a secret is among them.
+func (r *reader) collect(v cty.Value, at hcl.Range) (cty.Value, bool) {
+	if !v.ContainsMarked() {
+		return v, false
+	}
+	v, marks := v.UnmarkDeep()
+	return v, r.marks(marks, at)
+}
+
+func (r *reader) marks(marks cty.ValueMarks, at hcl.Range) (secret bool) {
+	for m := range marks {
+		switch m := m.(type) {
+		case wireMark:
+			r.in.wires[m.to] = r.in.wires[m.to] || !m.unordered
+		case secretMark:
+			secret = true
+		case wholeMark:
+			r.report(fault(CodeWholeResource, at, "A whole resource is not a value", "%s is used whole here. Name what you need of it, such as its port.NAME.address.", m.address))
+		}
+	}
+	return secret
+}
+
+// scalar converts a value to a primitive type. It gives false where the value is unknown because of
+// a mistake elsewhere, null, or of the wrong type, which is reported.
+func (r *reader) scalar(v cty.Value, ty cty.Type, want string, at hcl.Range, what string) (out cty.Value, secret, ok bool) {
+	v, secret = r.collect(v, at)
+	if !v.IsWhollyKnown() || v.IsNull() {
+		return v, secret, false
+	}
+	out, err := convert.Convert(v, ty)
+	if err != nil {
+		r.report(fault(CodeType, at, "The wrong type", "%s must be %s, and this is %s.", what, want, describe(v, secret)))
+		return v, secret, false
+	}
+	return out, secret, true
+}
+
+// refuseSecret reports a secret where the argument takes none.
+func (r *reader) refuseSecret(name string, at hcl.Range) {
+	instead := "This value is shown in plans and messages. Use something that is not secret."
+	if as := r.kind.attr(name); as != nil && as.Instead != "" {
+		instead = as.Instead
+	}
+	r.report(fault(CodeSecret, at, "A secret cannot stand here", "%q of %s would show it. %s", name, r.title(), instead))
+}
+
+// describe says what a value is, for a message about its type.
+func describe(v cty.Value, secret bool) string {
+	ty := v.Type()
+	switch {
+	case secret:
+		return "a secret " + ty.FriendlyName()
+	case ty == cty.String:
+		s := v.AsString()
+		if len(s) > 40 {
+			s = s[:40] + "…"
+		}
+		return "the string " + quote(s)
+	case ty == cty.Number:
+		return "the number " + v.AsBigFloat().Text('f', -1)
+	case ty == cty.Bool && v.True():
+		return "true"
+	case ty == cty.Bool:
+		return "false"
+	case ty.IsTupleType() || ty.IsListType():
+		return "a list"
+	case ty.IsSetType():
+		return "a set"
+	case ty.IsObjectType() || ty.IsMapType():
+		return "a map"
+	}
+	return ty.FriendlyName()
+}

@@ -1,0 +1,321 @@
+package envspec
+
+import (
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/envctl/envctl/internal/secret"
+)
+
+func quote(s string) string { return strconv.Quote(s) }
+
+// str reads plain text.
+func (r *reader) str(name string) string {
+	v, ok := r.raw(name)
+	if !ok {
+		return ""
+	}
+	at := r.rangeOf(name)
+	out, hush, ok := r.scalar(v, cty.String, "a string", at, quote(name))
+	if hush {
+		r.refuseSecret(name, at)
+		return ""
+	}
+	if !ok {
+		return ""
+	}
+	text := out.AsString()
+	if as := r.kind.attr(name); as != nil && len(as.Enum) > 0 && !slices.Contains(as.Enum, text) {
+		r.report(fault(CodeValue, at, "Not one of the choices", "%q cannot be %s.%s It is one of %s.", name, quote(text), didYouMean(text, as.Enum), list(as.Enum, "or")))
+		return ""
+	}
+	return text
+}
+
+// text reads text that may be secret; nil where it is left out.
+func (r *reader) text(name string) *secret.Text {
+	v, ok := r.raw(name)
+	if !ok {
+		return nil
+	}
+	out, hush, ok := r.scalar(v, cty.String, "a string", r.rangeOf(name), quote(name))
+	if !ok {
+		return nil
+	}
+	return &secret.Text{Value: out.AsString(), Sensitive: hush}
+}
+
+// textOr reads text that may be secret; empty where it is left out.
+func (r *reader) textOr(name string) secret.Text {
+	if t := r.text(name); t != nil {
+		return *t
+	}
+	return secret.Text{}
+}
+
+// number reads any number that is not negative.
+func (r *reader) number(name string) float64 {
+	v, ok := r.raw(name)
+	if !ok {
+		return 0
+	}
+	at := r.rangeOf(name)
+	out, hush, ok := r.scalar(v, cty.Number, "a number", at, quote(name))
+	if hush {
+		r.refuseSecret(name, at)
+	}
+	if !ok || hush {
+		return 0
+	}
+	f, _ := out.AsBigFloat().Float64()
+	if f < 0 {
+		r.report(fault(CodeValue, at, "Too small", "%q cannot be negative.", name))
+		return 0
+	}
+	return f
+}
+
+// integer reads a whole number from low to high.
+func (r *reader) integer(name string, low, high int) int {
+	v, ok := r.raw(name)
+	if !ok {
+		return 0
+	}
+	at := r.rangeOf(name)
+	out, hush, ok := r.scalar(v, cty.Number, "a whole number", at, quote(name))
+	if hush {
+		r.refuseSecret(name, at)
+	}
+	if !ok || hush {
+		return 0
+	}
+	n, exact := out.AsBigFloat().Int64()
+	if exact != big.Exact || n < int64(low) || n > int64(high) {
+		if high == math.MaxInt32 {
+			r.report(fault(CodeValue, at, "Not a number that fits", "%q must be a whole number of at least %d.", name, low))
+		} else {
+			r.report(fault(CodeValue, at, "Not a number that fits", "%q must be a whole number from %d to %d.", name, low, high))
+		}
+		return 0
+	}
+	return int(n)
+}
+
+// boolean reads true or false; false where it is left out.
+func (r *reader) boolean(name string) bool {
+	v, ok := r.raw(name)
+	if !ok {
+		return false
+	}
+	at := r.rangeOf(name)
+	out, hush, ok := r.scalar(v, cty.Bool, "true or false", at, quote(name))
+	if hush {
+		r.refuseSecret(name, at)
+	}
+	return ok && !hush && out.True()
+}
+
+// duration reads "5s" or "1m30s".
+func (r *reader) duration(name string) time.Duration {
+	text := r.str(name)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		r.report(fault(CodeValue, r.rangeOf(name), "Not a duration", "%s is not a duration. Write a number with its unit: \"500ms\", \"5s\", \"1m30s\", \"2h\".", quote(text)))
+		return 0
+	}
+	return d
+}
+
+// seconds reads a duration as whole seconds, rounded up.
+func (r *reader) seconds(name string) int { return int(math.Ceil(r.duration(name).Seconds())) }
+
+// size reads "512MB", "2g" or a number of bytes, in powers of 1024 as container engines do.
+func (r *reader) size(name string) int64 {
+	text := r.str(name)
+	if text == "" {
+		return 0
+	}
+	n, ok := parseSize(text)
+	if !ok {
+		r.report(fault(CodeValue, r.rangeOf(name), "Not a size", "%s is not a size. Write a number with its unit: \"512MB\", \"1.5GB\".", quote(text)))
+	}
+	return n
+}
+
+func parseSize(text string) (int64, bool) {
+	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+	unit := strings.ToLower(strings.TrimSpace(text[len(digits):]))
+	power, ok := map[string]int{"": 0, "b": 0, "k": 10, "kb": 10, "kib": 10, "m": 20, "mb": 20, "mib": 20, "g": 30, "gb": 30, "gib": 30, "t": 40, "tb": 40, "tib": 40}[unit]
+	n, err := strconv.ParseFloat(digits, 64)
+	if !ok || err != nil || n < 0 || math.IsInf(n, 0) || math.IsNaN(n) || n*math.Pow(2, float64(power)) > math.MaxInt64/2 {
+		return 0, false
+	}
+	return int64(n * math.Pow(2, float64(power))), true
+}
+
+// strings reads a list of plain text; nil where it is left out.
+func (r *reader) strings(name string) []string {
+	texts, ok := r.texts(name)
+	if !ok {
+		return nil
+	}
+	out := make([]string, 0, len(texts))
+	for _, t := range texts {
+		if t.Sensitive {
+			r.refuseSecret(name, r.rangeOf(name))
+			return nil
+		}
+		out = append(out, t.Value)
+	}
+	return out
+}
+
+// texts reads a list of text that may be secret.
+func (r *reader) texts(name string) ([]secret.Text, bool) {
+	v, ok := r.raw(name)
+	if !ok {
+		return nil, false
+	}
+	return r.textList(v, r.body.Attributes[name].Expr, quote(name))
+}
+
+func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, what string) ([]secret.Text, bool) {
+	at := expr.Range()
+	v, marks := v.Unmark()
+	hush := r.marks(marks, at)
+	if !v.IsKnown() {
+		return nil, false
+	}
+	if ty := v.Type(); !ty.IsTupleType() && !ty.IsListType() && !ty.IsSetType() {
+		plain, deep := r.collect(v, at)
+		r.report(fault(CodeType, at, "The wrong type", "%s must be a list of strings such as [\"a\", \"b\"], and this is %s.", what, describe(plain, hush || deep)))
+		return nil, false
+	}
+	places := listPlaces(expr)
+	var out []secret.Text
+	i := -1
+	for it := v.ElementIterator(); it.Next(); {
+		i++
+		_, el := it.Element()
+		where := at
+		if i < len(places) {
+			where = places[i]
+		}
+		s, one, ok := r.scalar(el, cty.String, "a list of strings", where, "What is in "+what)
+		if ok {
+			out = append(out, secret.Text{Value: s.AsString(), Sensitive: one || hush})
+		}
+	}
+	if out == nil {
+		out = []secret.Text{}
+	}
+	return out, true
+}
+
+// textMap reads a map of text that may be secret. What is null is left out.
+func (r *reader) textMap(name string) map[string]secret.Text {
+	out := map[string]secret.Text{}
+	r.eachItem(name, func(key string, el cty.Value, hush bool, at hcl.Range) {
+		s, one, ok := r.scalar(el, cty.String, "a string", at, quote(key)+" in "+quote(name))
+		if ok {
+			out[key] = secret.Text{Value: s.AsString(), Sensitive: one || hush}
+		}
+	})
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// plainMap reads a map of plain text.
+func (r *reader) plainMap(name string) map[string]string {
+	texts := r.textMap(name)
+	if texts == nil {
+		return nil
+	}
+	out := make(map[string]string, len(texts))
+	for _, k := range names(texts) {
+		if texts[k].Sensitive {
+			r.refuseSecret(name, r.itemRange(name, k))
+			continue
+		}
+		out[k] = texts[k].Value
+	}
+	return out
+}
+
+// eachItem calls do with each element of a map, in the order of the keys.
+func (r *reader) eachItem(name string, do func(key string, el cty.Value, hush bool, at hcl.Range)) {
+	v, ok := r.raw(name)
+	if !ok {
+		return
+	}
+	at := r.rangeOf(name)
+	v, marks := v.Unmark()
+	hush := r.marks(marks, at)
+	if !v.IsKnown() {
+		return
+	}
+	if ty := v.Type(); !ty.IsObjectType() && !ty.IsMapType() {
+		plain, deep := r.collect(v, at)
+		r.report(fault(CodeType, at, "The wrong type", "%q must be a map such as { NAME = \"value\" }, and this is %s.", name, describe(plain, hush || deep)))
+		return
+	}
+	places := itemPlaces(r.body.Attributes[name].Expr)
+	for it := v.ElementIterator(); it.Next(); {
+		k, el := it.Element()
+		where, ok := places[k.AsString()]
+		if !ok {
+			where = at
+		}
+		do(k.AsString(), el, hush, where)
+	}
+}
+
+// itemRange gives where an element of a map stands.
+func (r *reader) itemRange(name, key string) hcl.Range {
+	if at, ok := itemPlaces(r.body.Attributes[name].Expr)[key]; ok {
+		return at
+	}
+	return r.rangeOf(name)
+}
+
+func itemPlaces(expr hclsyntax.Expression) map[string]hcl.Range {
+	object, ok := expr.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		return nil
+	}
+	out := make(map[string]hcl.Range, len(object.Items))
+	for _, item := range object.Items {
+		if len(item.KeyExpr.Variables()) > 0 {
+			continue
+		}
+		if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && k.Type() == cty.String {
+			out[k.AsString()] = item.ValueExpr.Range()
+		}
+	}
+	return out
+}
+
+func listPlaces(expr hclsyntax.Expression) []hcl.Range {
+	tuple, ok := expr.(*hclsyntax.TupleConsExpr)
+	if !ok {
+		return nil
+	}
+	out := make([]hcl.Range, len(tuple.Exprs))
+	for i, e := range tuple.Exprs {
+		out[i] = e.Range()
+	}
+	return out
+}

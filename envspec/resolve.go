@@ -1,0 +1,260 @@
+package envspec
+
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// resolver checks the names in one body: that what it refers to is there, and may be read from
+// there. It decides no wires; those come from the values.
+type resolver struct {
+	scope     *scope
+	uses      *uses
+	each      bool     // the block has for_each
+	iterators []string // of the dynamic blocks around
+	nothing   string   // where set, why nothing may be referred to
+	diags     hcl.Diagnostics
+}
+
+// body resolves the names in a block's arguments and in the blocks below it.
+func (r *resolver) body(b *hclsyntax.Body, s *block, static bool) {
+	static = static || s.Static
+	for _, a := range sortedAttrs(b.Attributes) {
+		as := s.attr(a.Name)
+		switch {
+		case as == nil && !s.Free:
+		case as == nil:
+			r.attr(a, &attribute{}, static)
+		case as.Literal:
+		case a.Name == "for_each" && s.Name != "dynamic":
+			outer := resolver{scope: r.scope, uses: r.uses, nothing: r.nothing}
+			outer.attr(a, as, true)
+			r.diags = append(r.diags, outer.diags...)
+		default:
+			r.attr(a, as, static || as.Static)
+		}
+	}
+	for _, c := range b.Blocks {
+		if kind := s.block(c.Type); kind != nil {
+			r.body(c.Body, kind, static)
+		} else if c.Type == "dynamic" && len(c.Labels) == 1 && s.block(c.Labels[0]) != nil {
+			r.dynamic(c, s.block(c.Labels[0]), static)
+		}
+	}
+}
+
+func (r *resolver) dynamic(b *hclsyntax.Block, kind *block, static bool) {
+	ds := dynamicBlock(kind)
+	if a := b.Body.Attributes["for_each"]; a != nil {
+		r.attr(a, ds.attr("for_each"), static || kind.Static)
+	}
+	r.iterators = append(r.iterators, iteratorName(b))
+	if a := b.Body.Attributes["labels"]; a != nil {
+		r.attr(a, ds.attr("labels"), static || kind.Static)
+	}
+	for _, c := range b.Body.Blocks {
+		if c.Type == "content" {
+			r.body(c.Body, kind, static)
+		}
+	}
+	r.iterators = r.iterators[:len(r.iterators)-1]
+}
+
+// iteratorName is the name by which a dynamic block's content reads its element.
+func iteratorName(b *hclsyntax.Block) string {
+	if a := b.Body.Attributes["iterator"]; a != nil {
+		if name := hcl.ExprAsKeyword(a.Expr); name != "" {
+			return name
+		}
+	}
+	return b.Labels[0]
+}
+
+// attr resolves the names in one argument. One that does not resolve is not evaluated, so that a
+// mistake shows once.
+func (r *resolver) attr(a *hclsyntax.Attribute, as *attribute, static bool) {
+	before := len(r.diags)
+	for _, t := range a.Expr.Variables() {
+		r.traversal(t, a, as, static)
+	}
+	r.checkFunctions(a.Expr)
+	if len(r.diags) > before {
+		r.scope.spec.broken[a] = true
+	}
+}
+
+func (r *resolver) checkFunctions(e hclsyntax.Expression) {
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		call, ok := n.(*hclsyntax.FunctionCallExpr)
+		if !ok {
+			return nil
+		}
+		if _, ok := r.scope.functions[call.Name]; !ok {
+			r.report(CodeUnknownFunction, call.NameRange, "Unknown function", "There is no function %q.%s", call.Name, didYouMean(call.Name, names(r.scope.functions)))
+		}
+		return nil
+	})
+}
+
+func (r *resolver) report(code Code, at hcl.Range, summary, detail string, args ...any) {
+	r.diags = append(r.diags, fault(code, at, summary, detail, args...))
+}
+
+// roots are the first words that a reference may have.
+var roots = []string{"var", "local", "path", "each", "credential", "container", "windows", "template"}
+
+func (r *resolver) traversal(t hcl.Traversal, a *hclsyntax.Attribute, as *attribute, static bool) {
+	root, at := t.RootName(), t.SourceRange()
+	if slices.Contains(r.iterators, root) {
+		return
+	}
+	if !slices.Contains(roots, root) {
+		r.unknownRoot(root, t)
+		return
+	}
+	if r.nothing != "" {
+		r.report(CodeNotStatic, at, "No references here", "%s", r.nothing)
+		return
+	}
+	name, ok := stepName(t, 1)
+	if !ok {
+		r.report(CodeUnknownReference, at, "A name is missing", "%q alone is not a value: write %s.NAME.", root, root)
+		return
+	}
+	sc := r.scope
+	switch root {
+	case "path":
+		if name != "spec" {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is path.spec, the spec's folder, and no other.")
+		}
+	case "each":
+		if !r.each {
+			r.report(CodeUnknownReference, at, "No for_each here", "%q stands for an element of the block's for_each, and this block has none.", "each."+name)
+		} else if name != "key" && name != "value" {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is each.key and each.value.")
+		}
+	case "var":
+		v := sc.variables[name]
+		if v == nil {
+			r.report(CodeUnknownReference, at, "Unknown variable", "There is no variable %q.%s Declare it with variable %q { }.", name, didYouMean(name, names(sc.variables)), name)
+			return
+		}
+		v.used = true
+		if static && v.addressed {
+			r.notStatic(at, as, "The input behind var."+name+" holds an address or a credential")
+		}
+	case "local":
+		l := sc.locals[name]
+		if l == nil {
+			r.report(CodeUnknownReference, at, "Unknown local", "There is no local %q.%s", name, didYouMean(name, names(sc.locals)))
+			return
+		}
+		if static && l.addressed {
+			r.notStatic(at, as, "local."+name+" holds an address or a credential")
+		}
+	case "credential":
+		r.credential(name, t, as, static)
+	case "template":
+		r.template(name, t, as, static)
+	default:
+		r.resource(addr.Kind(root), name, t, as, static)
+	}
+	r.uses.add(root, name, at)
+}
+
+func (r *resolver) notStatic(at hcl.Range, as *attribute, why string) {
+	what := "What exists"
+	if as.Name != "" {
+		what = "\"" + as.Name + "\""
+	}
+	r.report(CodeNotStatic, at, "No address here",
+		"%s, and an address depends on who asks. %s is decided before anything has an address: it takes variables, functions, and locals without addresses.", why, what)
+}
+
+// stepName gives the name in a traversal's step, written .name or ["name"].
+func stepName(t hcl.Traversal, i int) (string, bool) {
+	if i >= len(t) {
+		return "", false
+	}
+	switch s := t[i].(type) {
+	case hcl.TraverseAttr:
+		return s.Name, true
+	case hcl.TraverseIndex:
+		if s.Key.Type() == cty.String && s.Key.IsKnown() && !s.Key.IsNull() {
+			return s.Key.AsString(), true
+		}
+	}
+	return "", false
+}
+
+func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
+	at, sc := t.SourceRange(), r.scope
+	for _, kind := range []addr.Kind{addr.Container, addr.Windows} {
+		if sc.resources[kind][root] != nil {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, string(kind)+"."+root)
+			return
+		}
+	}
+	for kind, found := range map[string]bool{"local": sc.locals[root] != nil, "var": sc.variables[root] != nil, "credential": sc.credentials[root] != nil} {
+		if found {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, kind+"."+root)
+			return
+		}
+	}
+	known := append(slices.Clone(roots), r.iterators...)
+	if len(t) == 1 {
+		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q.%s If it is text, put it in quotes.", root, didYouMean(root, known))
+		return
+	}
+	r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q.%s A reference starts with %s.", root, didYouMean(root, known), list(roots, "or"))
+}
+
+func (r *resolver) credential(name string, t hcl.Traversal, as *attribute, static bool) {
+	at, d := t.SourceRange(), r.scope.credentials[name]
+	if d == nil {
+		r.report(CodeUnknownReference, at, "Unknown credential", "There is no credential %q.%s", name, didYouMean(name, names(r.scope.credentials)))
+		return
+	}
+	d.used = true
+	if static {
+		r.notStatic(at, as, "A credential has its value only once it is resolved")
+		return
+	}
+	next, ok := r.instanceStep(d, t)
+	if !ok || next == len(t) {
+		if ok && as.Type != credentialRef && (d.eachAttr == nil || next > 2) {
+			r.report(CodeWholeResource, at, "A whole credential is not a value", "Write credential.%s.username or credential.%s.password.", name, name)
+		}
+		return
+	}
+	if part, _ := stepName(t, next); part != "username" && part != "password" {
+		r.report(CodeUnknownReference, at, "Unknown reference", "A credential has .username and .password.%s", didYouMean(part, []string{"username", "password"}))
+	}
+}
+
+func (r *resolver) template(name string, t hcl.Traversal, as *attribute, static bool) {
+	at, d := t.SourceRange(), r.scope.templates[name]
+	if d == nil {
+		r.report(CodeUnknownReference, at, "Unknown template", "There is no template %q.%s", name, didYouMean(name, names(r.scope.templates)))
+		return
+	}
+	if static {
+		r.notStatic(at, as, "A template's output may hold an address")
+		return
+	}
+	if d.inside == nil {
+		r.scope.spec.brokenTemplate = true
+		return
+	}
+	output, ok := stepName(t, 2)
+	if !ok {
+		r.report(CodeWholeResource, at, "A whole template is not a value", "Name one of its outputs: %s.", list(names(d.inside.outputs), "or"))
+	} else if d.inside.outputs[output] == nil {
+		r.report(CodeUnknownReference, at, "Unknown output", "The template %q has no output %q.%s It has %s.", name, output, didYouMean(output, names(d.inside.outputs)), list(names(d.inside.outputs), "and"))
+	}
+}

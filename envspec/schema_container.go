@@ -1,0 +1,116 @@
+package envspec
+
+const (
+	argvHint  = "A command line can be read by every process on the machine. Hand the secret over in env, or in a file block and name the file here."
+	labelHint = "Labels are shown by every tool that lists containers. Hand the secret over in env or in a file block."
+	layerHint = "This value is shown in plans and kept in the image. Hand the secret over in env or in a file block."
+)
+
+func portBlock() *block {
+	return &block{
+		Name: "port", Labels: []string{"name"}, Static: true,
+		Doc: "A port that others reach as `KIND.NAME.port.PORT`: `.address` (host:port), `.host`, `.port`, with a scheme `.url`, and `.from_host.…` as the host sees it.",
+		Attrs: []attribute{
+			{Name: "guest", Type: intValue, Required: true, Doc: "The number that the process itself listens on."},
+			{Name: "host", Type: intValue, Doc: "Pins the number on the host; chosen and kept where left out."},
+			{Name: "protocol", Type: stringValue, Enum: []string{"tcp", "udp"}, Doc: "`\"tcp\"` where left out."},
+			{Name: "scheme", Type: stringValue, Doc: "Adds `.url`, such as `\"http\"`."},
+		},
+	}
+}
+
+func readyBlock() *block {
+	port := attribute{Name: "port", Type: stringValue, Required: true, Doc: "The name of one of the resource's own ports."}
+	return &block{
+		Name: "ready", Max: 1,
+		Doc:       "When the resource counts as ready; those that refer to it wait for that. Checked at its own side.",
+		AtMostOne: [][]string{{"exec", "http", "tcp", "log"}},
+		Attrs: []attribute{
+			{Name: "exec", Type: stringsValue, Doc: "Ready when this command, run inside, ends with 0.", Instead: argvHint},
+			{Name: "interval", Type: durationValue, Doc: "Between two tries; grows from milliseconds to 2s where left out."},
+			{Name: "timeout", Type: durationValue, Doc: "Of one try; 5s where left out."},
+			{Name: "retries", Type: intValue, Doc: "How many tries may fail; where left out, start_period decides."},
+			{Name: "start_period", Type: durationValue, Doc: "How long it may take in all; 5m where left out."},
+		},
+		Blocks: []*block{
+			{Name: "http", Max: 1, Doc: "Ready when a GET is answered.", Attrs: []attribute{
+				port,
+				{Name: "path", Type: stringValue, Doc: "`\"/\"` where left out."},
+				{Name: "status", Type: intValue, Doc: "The status it must have; any from 200 to 399 where left out."},
+			}},
+			{Name: "tcp", Max: 1, Doc: "Ready when the port takes a connection.", Attrs: []attribute{port}},
+			{Name: "log", Max: 1, Doc: "Ready when a line of the log matches. Containers only.", Attrs: []attribute{
+				{Name: "pattern", Type: stringValue, Required: true, Doc: "A regular expression."},
+			}},
+		},
+	}
+}
+
+func dependsOn() attribute {
+	return attribute{Name: "depends_on", Type: resourceRefs, Literal: true, Doc: "Resources that must be ready before this one starts, beside those it refers to."}
+}
+
+func containerBlock() *block {
+	return &block{
+		Name: "container", Labels: []string{"name"},
+		Doc:        "A Linux container.",
+		ExactlyOne: [][]string{{"image", "build"}},
+		Attrs: []attribute{
+			{Name: "image", Type: stringValue, Static: true, Doc: "The image to run."},
+			{Name: "command", Type: stringsValue, Doc: "Arguments in place of the image's own command.", Instead: argvHint},
+			{Name: "entrypoint", Type: stringsValue, Doc: "In place of the image's own entry point.", Instead: argvHint},
+			{Name: "env", Type: textsValue, Doc: "Environment variables. Numbers and booleans become strings; `null` leaves one out."},
+			{Name: "user", Type: stringValue, Doc: "User, and group after a colon, that the process runs as.", Instead: layerHint},
+			{Name: "working_dir", Type: stringValue, Doc: "Folder that the process starts in.", Instead: layerHint},
+			{Name: "platform", Type: stringValue, Static: true, Doc: "Such as `\"linux/amd64\"`; the engine's own where left out."},
+			{Name: "restart", Type: stringValue, Enum: []string{"no", "on-failure", "unless-stopped", "always"}, Doc: "`\"no\"` where left out."},
+			{Name: "memory", Type: sizeValue, Doc: "Limit, such as `\"512MB\"`."},
+			{Name: "cpus", Type: numberValue, Doc: "Limit, such as `1.5`."},
+			{Name: "tmpfs", Type: stringsValue, Doc: "Paths that are kept in memory.", Instead: layerHint},
+			{Name: "cap_add", Type: stringsValue, Doc: "Linux capabilities to add.", Instead: layerHint},
+			{Name: "extra_hosts", Type: mapValue, Doc: "Host names and the addresses they stand for.", Instead: layerHint},
+			{Name: "stop_signal", Type: stringValue, Doc: "Signal that ends the process; the image's own where left out.", Instead: layerHint},
+			{Name: "stop_grace", Type: durationValue, Doc: "How long it may take to end before it is killed; 10s where left out."},
+			{Name: "init", Type: boolValue, Doc: "Runs a small init as process 1, which reaps and forwards signals."},
+			{Name: "labels", Type: mapValue, Doc: "Labels on the container.", Instead: labelHint},
+			dependsOn(),
+			forEach(),
+		},
+		Blocks: []*block{
+			{
+				Name: "build", Max: 1, Static: true, Doc: "Builds the image.",
+				ExactlyOne: nil,
+				AtMostOne:  [][]string{{"dockerfile", "inline"}},
+				Attrs: []attribute{
+					{Name: "context", Type: stringValue, Doc: "Folder that the build sees, from the spec's folder."},
+					{Name: "dockerfile", Type: stringValue, Doc: "The Dockerfile, from the context; `\"Dockerfile\"` where left out."},
+					{Name: "inline", Type: stringValue, Doc: "A Dockerfile's text."},
+					{Name: "target", Type: stringValue, Doc: "The stage to build."},
+					{Name: "args", Type: mapValue, Doc: "Build arguments.", Instead: "Build arguments stay in the image's history. Hand the secret over when the container runs, in env or in a file block."},
+				},
+			},
+			portBlock(),
+			{
+				Name: "volume", Labels: []string{"name"}, Doc: "A named volume, or with `source` a folder of the host.",
+				Attrs: []attribute{
+					{Name: "target", Type: stringValue, Required: true, Doc: "Absolute path in the container.", Instead: layerHint},
+					{Name: "source", Type: stringValue, Static: true, Doc: "Folder or file of the host, from the spec's folder."},
+					{Name: "read_only", Type: boolValue, Doc: "Mounts it read-only."},
+				},
+			},
+			{
+				Name: "file", Labels: []string{"path"}, Doc: "A file that is copied in before the container starts.",
+				ExactlyOne: [][]string{{"content", "source"}},
+				Attrs: []attribute{
+					{Name: "content", Type: textValue, Doc: "What is in it."},
+					{Name: "source", Type: stringValue, Static: true, Doc: "A file of the host, from the spec's folder."},
+					{Name: "mode", Type: stringValue, Doc: "Permissions in octal; `\"0644\"` where left out, `\"0400\"` where the content is secret.", Instead: layerHint},
+					{Name: "uid", Type: intValue, Doc: "Owner; 0 where left out."},
+					{Name: "gid", Type: intValue, Doc: "Group; 0 where left out."},
+				},
+			},
+			readyBlock(),
+		},
+		Example: "container \"db\" {\n  image = \"postgres:17\"\n  env   = { POSTGRES_PASSWORD = credential.db.password }\n\n  port \"sql\" {\n    guest  = 5432\n    scheme = \"postgres\"\n  }\n\n  ready {\n    exec = [\"pg_isready\"]\n  }\n}\n",
+	}
+}

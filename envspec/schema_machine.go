@@ -1,0 +1,162 @@
+package envspec
+
+const winHint = "This value is shown in plans. Hand the secret over in a registry, env, vault, odbc or file layer."
+
+func sourceAttrs() []attribute {
+	return []attribute{
+		{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The file on the host, from the spec's folder."},
+		{Name: "sha256", Type: stringValue, Static: true, Doc: "What the file's sha256 must be, in hex."},
+	}
+}
+
+func timeoutAttr(otherwise string) attribute {
+	return attribute{Name: "timeout", Type: durationValue, Doc: "How long it may take; " + otherwise + " where left out."}
+}
+
+func windowsBlock() *block {
+	return &block{
+		Name: "windows", Labels: []string{"name"},
+		Doc: "A Windows machine and what is on it: a stack of layers, applied in the order written. Where one changes, those above it are undone and applied again.",
+		Attrs: []attribute{
+			dependsOn(),
+			forEach(),
+		},
+		Blocks: append([]*block{
+			{
+				Name: "source", Labels: []string{"kind"}, LabelEnum: []string{"host", "sandbox"}, Max: 1, Required: true, Static: true,
+				Doc: "Where the machine comes from: `source \"host\"` is one that exists, `source \"sandbox\"` a stand-in over Wine that envctl makes.",
+				Attrs: []attribute{
+					{Name: "address", Type: stringValue, Doc: "Name or IP address of the machine; for `host`."},
+				},
+			},
+			{
+				Name: "winrm", Max: 1, Doc: "How the machine is reached.",
+				Attrs: []attribute{
+					{Name: "credential", Type: credentialRef, Required: true, Doc: "The administrator to log in as."},
+					{Name: "https", Type: boolValue, Static: true, Doc: "`true` where left out."},
+					{Name: "port", Type: intValue, Static: true, Doc: "5986, or 5985 without HTTPS, where left out."},
+					{Name: "auth", Type: stringValue, Static: true, Enum: []string{"ntlm", "basic"}, Doc: "`\"ntlm\"` where left out."},
+					{Name: "insecure", Type: boolValue, Static: true, Doc: "Takes any certificate. Better: fingerprint."},
+					{Name: "fingerprint", Type: stringValue, Static: true, Doc: "The sha256 of the machine's certificate, in hex."},
+					{Name: "ca_file", Type: stringValue, Static: true, Doc: "Certificates to trust, in PEM, from the spec's folder."},
+				},
+			},
+			portBlock(),
+			readyBlock(),
+		}, layerBlocks()...),
+		Example: "windows \"pas\" {\n  source \"sandbox\" {}\n\n  package \"pas\" {\n    source = \"installers/pas.msi\"\n  }\n  service \"PasSvc\" {\n    startup = \"auto\"\n    state   = \"running\"\n  }\n\n  port \"api\" {\n    guest  = 8080\n    scheme = \"http\"\n  }\n}\n",
+	}
+}
+
+// layerBlocks are the kinds of layer. Those that are Later have no message to the guest yet.
+func layerBlocks() []*block {
+	return []*block{
+		{
+			Name: "package", Labels: []string{"name"}, Doc: "Installs an MSI, or an EXE installer.",
+			Attrs: append(sourceAttrs(),
+				attribute{Name: "args", Type: stringsValue, Doc: "Arguments after the installer's own silent ones.", Instead: argvHint},
+				attribute{Name: "properties", Type: mapValue, Doc: "MSI public properties.", Instead: "msiexec takes properties on its command line, which every process can read. Hand the secret over in a registry, vault or file layer."},
+				attribute{Name: "uninstall", Type: stringsValue, Doc: "The command that removes what an EXE installed; an MSI needs none.", Instead: argvHint},
+				timeoutAttr("30m")),
+		},
+		{
+			Name: "file", Labels: []string{"path"}, Doc: "Puts a file there.",
+			ExactlyOne: [][]string{{"content", "source"}},
+			Attrs: []attribute{
+				{Name: "content", Type: textValue, Doc: "What is in it."},
+				{Name: "source", Type: stringValue, Static: true, Doc: "A file of the host, from the spec's folder."},
+				{Name: "sha256", Type: stringValue, Static: true, Doc: "What the source's sha256 must be, in hex."},
+				{Name: "private", Type: boolValue, Doc: "Lets only administrators read it; secret content always is private."},
+			},
+		},
+		{
+			Name: "archive", Labels: []string{"folder"}, Doc: "Unpacks a zip there.",
+			Attrs: append(sourceAttrs(), attribute{Name: "strip", Type: intValue, Doc: "How many leading folders to take off each name."}),
+		},
+		{
+			Name: "registry", Labels: []string{"key"}, Doc: "Sets values under a registry key, its backslashes doubled: `\"HKLM\\\\SOFTWARE\\\\PAS\"`.",
+			Attrs: []attribute{
+				{Name: "values", Type: registryValues, Required: true, Doc: "A string is a REG_SZ, a whole number a REG_DWORD (REG_QWORD where it is larger), a boolean a REG_DWORD, a list a REG_MULTI_SZ; `{ type = \"expand_sz\", value = … }` says it outright (sz, expand_sz, multi_sz, dword, qword, binary in hex). The name `\"\"` is the key's default value."},
+				{Name: "view", Type: stringValue, Enum: []string{"64", "32"}, Doc: "`\"64\"` where left out."},
+			},
+		},
+		{
+			Name: "service", Labels: []string{"name"}, Doc: "Sets up a Windows service; without `command`, one that a layer below brought.",
+			Attrs: []attribute{
+				{Name: "command", Type: stringValue, Doc: "The command line that it runs.", Instead: argvHint},
+				{Name: "display_name", Type: stringValue, Doc: "What the service manager calls it.", Instead: winHint},
+				{Name: "startup", Type: stringValue, Enum: []string{"auto", "delayed", "manual", "disabled"}, Doc: "When it starts; as it is where left out."},
+				{Name: "state", Type: stringValue, Enum: []string{"running", "stopped"}, Doc: "What it should be doing; as it is where left out."},
+				{Name: "env", Type: textsValue, Doc: "Environment variables of the service."},
+				{Name: "credential", Type: credentialRef, Doc: "The account that it runs as; LocalSystem where left out."},
+				timeoutAttr("1m"),
+			},
+		},
+		{
+			Name: "env", Labels: []string{"name"}, Doc: "Sets a machine-wide environment variable.",
+			Attrs: []attribute{{Name: "value", Type: textValue, Required: true, Doc: "Its value."}},
+		},
+		{
+			Name: "firewall", Labels: []string{"name"}, Doc: "Opens a port inwards in the Windows firewall.",
+			Attrs: []attribute{
+				{Name: "port", Type: anyValue, Required: true, Static: true, Doc: "A number, or the name of one of the machine's ports."},
+				{Name: "protocol", Type: stringValue, Enum: []string{"tcp", "udp"}, Doc: "`\"tcp\"` where left out."},
+			},
+		},
+		{
+			Name: "user", Labels: []string{"name"}, Doc: "Makes a local account.",
+			ExactlyOne: [][]string{{"credential", "password"}},
+			Attrs: []attribute{
+				{Name: "credential", Type: credentialRef, Doc: "Its name and password."},
+				{Name: "password", Type: textValue, Doc: "Its password; the name is the label."},
+				{Name: "groups", Type: stringsValue, Doc: "Local groups that it belongs to.", Instead: winHint},
+			},
+		},
+		{
+			Name: "vault", Labels: []string{"target"}, Doc: "Puts a credential into Credential Manager.",
+			ExactlyOne: [][]string{{"credential", "password"}},
+			Attrs: []attribute{
+				{Name: "credential", Type: credentialRef, Doc: "User name and password."},
+				{Name: "username", Type: stringValue, Doc: "The user name.", Instead: winHint},
+				{Name: "password", Type: textValue, Doc: "The password."},
+			},
+		},
+		{
+			Name: "odbc", Labels: []string{"name"}, Doc: "Makes a system data source.",
+			Attrs: []attribute{
+				{Name: "driver", Type: stringValue, Required: true, Doc: "The driver's name.", Instead: winHint},
+				{Name: "attributes", Type: textsValue, Doc: "What the driver takes: Server, Port, Database, …"},
+				{Name: "bits", Type: intValue, Doc: "64 where left out, or 32."},
+			},
+		},
+		{
+			Name: "script", Labels: []string{"name"}, Doc: "Runs a script.",
+			Attrs: []attribute{
+				{Name: "run", Type: textValue, Required: true, Doc: "The script's text; `file(\"seed.ps1\")` reads it from a file."},
+				{Name: "interpreter", Type: stringValue, Enum: []string{"powershell", "pwsh", "cmd"}, Doc: "`\"powershell\"` where left out."},
+				{Name: "creates", Type: stringValue, Doc: "A path; the script is skipped where it exists.", Instead: winHint},
+				{Name: "unless", Type: stringValue, Doc: "A command; the script is skipped where it ends with 0.", Instead: argvHint},
+				{Name: "undo", Type: textValue, Doc: "A script that takes back what run did."},
+				{Name: "env", Type: textsValue, Doc: "Environment variables of the script."},
+				timeoutAttr("10m"),
+			},
+		},
+		{
+			Name: "app", Labels: []string{"name"}, Doc: "Keeps a program running.",
+			Attrs: []attribute{
+				{Name: "command", Type: stringValue, Required: true, Doc: "The program's path.", Instead: argvHint},
+				{Name: "args", Type: stringsValue, Doc: "Its arguments.", Instead: argvHint},
+				{Name: "working_dir", Type: stringValue, Doc: "Folder that it starts in.", Instead: winHint},
+				{Name: "env", Type: textsValue, Doc: "Environment variables of the program."},
+				{Name: "session", Type: stringValue, Enum: []string{"service", "interactive"}, Doc: "`\"service\"` where left out; `\"interactive\"` has a desktop."},
+			},
+		},
+		{
+			Name: "reboot", Labels: []string{"name"}, OptionalLabel: true, Doc: "Restarts the machine; the layers above wait for it.",
+			Attrs: []attribute{{Name: "when", Type: stringValue, Enum: []string{"pending", "always"}, Doc: "`\"pending\"` where left out: only where Windows asks for it."}},
+		},
+		{Name: "feature", Labels: []string{"name"}, Later: true, Doc: "Turns on a Windows feature."},
+		{Name: "certificate", Labels: []string{"name"}, Later: true, Doc: "Puts a certificate into a store."},
+		{Name: "task", Labels: []string{"name"}, Later: true, Doc: "Makes a scheduled task."},
+	}
+}

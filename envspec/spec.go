@@ -1,0 +1,103 @@
+package envspec
+
+import (
+	"cmp"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// Spec is a loaded spec: what exists is known, what is in it is evaluated on demand. It may be
+// used by several goroutines at once.
+type Spec struct {
+	Dir         string // absolute
+	Name        string
+	Description string
+
+	options  LoadOptions
+	language *block
+	files    map[string]*hcl.File
+	root     *scope
+	failed   bool
+
+	instances []*instance // in the order of the source, then of the keys
+	byAddr    map[addr.Addr]*instance
+	endpoints map[addr.Endpoint]Port
+	sources   []CredentialSource
+	static    *evaluation
+
+	broken         map[*hclsyntax.Attribute]bool // does not resolve, so it is not evaluated
+	brokenTemplate bool
+	keyUses        []keyUse
+	sums           sums
+
+	mu    sync.Mutex
+	texts map[string][]byte
+}
+
+func newSpec(o LoadOptions) *Spec {
+	dir, err := filepath.Abs(cmp.Or(o.Dir, "."))
+	if err != nil {
+		dir = o.Dir
+	}
+	return &Spec{
+		Dir: dir, options: o, language: language(),
+		files: map[string]*hcl.File{}, byAddr: map[addr.Addr]*instance{}, endpoints: map[addr.Endpoint]Port{},
+		broken: map[*hclsyntax.Attribute]bool{}, sums: sums{done: map[string]fileSum{}}, texts: map[string][]byte{},
+	}
+}
+
+// Sources are the files that were read, by the name that diagnostics give them.
+func (s *Spec) Sources() map[string]*hcl.File { return maps.Clone(s.files) }
+
+// Credentials are the credential blocks, by name; one with for_each is name["key"].
+func (s *Spec) Credentials() []CredentialSource { return slices.Clone(s.sources) }
+
+// Endpoints are all declared ports, in the order of the resources' addresses.
+func (s *Spec) Endpoints() []EndpointDecl {
+	out := make([]EndpointDecl, 0, len(s.endpoints))
+	for e, p := range s.endpoints {
+		out = append(out, EndpointDecl{Endpoint: e, Port: p})
+	}
+	slices.SortFunc(out, func(a, b EndpointDecl) int {
+		return cmp.Or(cmp.Compare(a.Endpoint.Addr.String(), b.Endpoint.Addr.String()), cmp.Compare(a.Endpoint.Port, b.Endpoint.Port))
+	})
+	return out
+}
+
+// ResourceDecl is a resource that a spec declares, known before anything is evaluated.
+type ResourceDecl struct {
+	Addr  addr.Addr
+	Range hcl.Range // of its block's head
+	// Machine is set for a Windows machine.
+	Machine *MachineDecl
+}
+
+// MachineDecl says where a Windows machine comes from.
+type MachineDecl struct {
+	Sandbox bool
+	Address string // of a machine that exists; "" for a sandbox
+}
+
+// Resources are the containers and machines, in the order of the source and of their keys.
+func (s *Spec) Resources() []ResourceDecl {
+	out := make([]ResourceDecl, len(s.instances))
+	for i, in := range s.instances {
+		out[i] = ResourceDecl{Addr: in.addr, Range: in.decl.block.DefRange(), Machine: in.machine}
+	}
+	return out
+}
+
+// environ looks up a variable of the host's environment.
+func (s *Spec) environ(name string) (string, bool) {
+	if s.options.Environ == nil {
+		return "", false
+	}
+	return s.options.Environ(name)
+}

@@ -1,0 +1,216 @@
+package envspec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// checkStructure holds a body to the language's table: names, labels, what must and may not
+// stand together. What is in the arguments is looked at later.
+func checkStructure(body *hclsyntax.Body, s *block, at hcl.Range, title string) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	given := map[string]hcl.Range{}
+	for _, a := range sortedAttrs(body.Attributes) {
+		given[a.Name] = a.NameRange
+		if s.Free || s.attr(a.Name) != nil {
+			continue
+		}
+		diags = append(diags, unknownAttribute(a, s, title))
+	}
+	diags = append(diags, checkBlocks(body, s, title, given)...)
+	return append(diags, checkTogether(s, at, title, given)...)
+}
+
+func unknownAttribute(a *hclsyntax.Attribute, s *block, title string) *hcl.Diagnostic {
+	if s.block(a.Name) != nil {
+		return fault(CodeUnknownAttribute, a.NameRange, "A block is written without \"=\"",
+			"In %s, %q is a block: write %s { … } without the equals sign.", title, a.Name, a.Name)
+	}
+	names := append(s.attrNames(), s.blockNames()...)
+	if hint := didYouMean(a.Name, names); hint != "" {
+		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q.%s", title, a.Name, hint)
+	}
+	if len(s.Attrs) == 0 {
+		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s takes no arguments.", title)
+	}
+	return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. It takes %s.", title, a.Name, list(s.attrNames(), "and"))
+}
+
+func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]hcl.Range) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	count := map[string]int{}
+	first := map[string]hcl.Range{} // by type and label
+	for _, b := range body.Blocks {
+		kind, inner := s.block(b.Type), b.Body
+		if b.Type == "dynamic" && len(s.Blocks) > 0 && !s.isFile() {
+			var ds hcl.Diagnostics
+			kind, inner, ds = checkDynamic(b, s, title)
+			diags = append(diags, ds...)
+			if kind != nil && inner != nil {
+				given[kind.Name] = b.TypeRange
+				diags = append(diags, checkStructure(inner, kind, b.DefRange(), blockTitle(kind.Name, b.Labels[1:]))...)
+			}
+			continue
+		}
+		if kind == nil {
+			diags = append(diags, unknownBlock(b, s, title))
+			continue
+		}
+		given[b.Type] = b.TypeRange
+		if kind.Later {
+			diags = append(diags, fault(CodeNotAvailable, b.DefRange(), "Not available yet",
+				"This version of envctl cannot apply a %s layer. Use a script layer for it until then.", b.Type))
+			continue
+		}
+		diags = append(diags, checkLabels(b, kind)...)
+		count[b.Type]++
+		if kind.Max > 0 && count[b.Type] > kind.Max {
+			diags = append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate block",
+				"%s takes one %q block; the first is at %s.", title, b.Type, place(first[b.Type])))
+		} else if len(b.Labels) > 0 && !s.isFile() {
+			key := b.Type + "\x00" + strings.ToLower(b.Labels[0])
+			if before, ok := first[key]; ok {
+				diags = append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate name",
+					"%s already has a %s %q, at %s. Give one of them another name.", title, b.Type, b.Labels[0], place(before)))
+			} else {
+				first[key] = b.TypeRange
+			}
+		}
+		if _, ok := first[b.Type]; !ok {
+			first[b.Type] = b.TypeRange
+		}
+		if s.Name == "dynamic" {
+			continue // the content is checked as the kind of block that it makes
+		}
+		diags = append(diags, checkStructure(inner, kind, b.DefRange(), blockTitle(b.Type, b.Labels))...)
+	}
+	return diags
+}
+
+func (b *block) isFile() bool { return b.Name == "file" && len(b.Labels) == 0 }
+
+func unknownBlock(b *hclsyntax.Block, s *block, title string) *hcl.Diagnostic {
+	if s.attr(b.Type) != nil {
+		return fault(CodeUnknownBlock, b.TypeRange, "An argument needs \"=\"",
+			"In %s, %q is an argument: write %s = … with an equals sign.", title, b.Type, b.Type)
+	}
+	names := append(s.blockNames(), s.attrNames()...)
+	if hint := didYouMean(b.Type, names); hint != "" {
+		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q.%s", title, b.Type, hint)
+	}
+	if len(s.Blocks) == 0 {
+		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s takes no blocks.", title)
+	}
+	return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. It takes %s.", title, b.Type, list(s.blockNames(), "and"))
+}
+
+// checkLabels checks how many labels a block has and, where the table limits them, which.
+func checkLabels(b *hclsyntax.Block, kind *block) hcl.Diagnostics {
+	want := len(kind.Labels)
+	switch {
+	case len(b.Labels) > want:
+		extra := b.LabelRanges[want]
+		if want == 0 {
+			return hcl.Diagnostics{fault(CodeName, extra, "Too many labels", "A %s block has no label: write %s { … }.", b.Type, b.Type)}
+		}
+		return hcl.Diagnostics{fault(CodeName, extra, "Too many labels", "A %s block has one label, its %s.", b.Type, kind.Labels[0])}
+	case len(b.Labels) < want && !kind.OptionalLabel:
+		return hcl.Diagnostics{fault(CodeName, b.TypeRange, "A label is missing",
+			"A %s block has a label, its %s: write %s \"…\" { … }.", b.Type, kind.Labels[0], b.Type)}
+	case len(b.Labels) > 0 && b.Labels[0] == "":
+		return hcl.Diagnostics{fault(CodeName, b.LabelRanges[0], "An empty label", "The %s of a %s block cannot be empty.", kind.Labels[0], b.Type)}
+	case len(b.Labels) > 0 && len(kind.LabelEnum) > 0 && !slices.Contains(kind.LabelEnum, b.Labels[0]):
+		return hcl.Diagnostics{fault(CodeValue, b.LabelRanges[0], "Unknown "+kind.Name,
+			"%q is not a %s.%s It is one of %s.", b.Labels[0], kind.Name, didYouMean(b.Labels[0], kind.LabelEnum), list(kind.LabelEnum, "or"))}
+	}
+	return nil
+}
+
+// checkTogether checks what must be there and what excludes each other.
+func checkTogether(s *block, at hcl.Range, title string, given map[string]hcl.Range) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, a := range s.Attrs {
+		if _, ok := given[a.Name]; a.Required && !ok {
+			diags = append(diags, fault(CodeMissing, at, "A required argument is missing", "%s needs %q: %s", title, a.Name, a.Doc))
+		}
+	}
+	for _, b := range s.Blocks {
+		if _, ok := given[b.Name]; b.Required && !ok {
+			diags = append(diags, fault(CodeMissing, at, "A required block is missing", "%s needs a %q block: %s", title, b.Name, b.Doc))
+		}
+	}
+	for _, set := range s.ExactlyOne {
+		if here := present(set, given); len(here) == 0 {
+			diags = append(diags, fault(CodeMissing, at, "Something is missing", "%s needs one of %s.", title, list(set, "or")))
+		} else if len(here) > 1 {
+			diags = append(diags, fault(CodeConflict, given[here[1]], "These exclude each other", "%s takes only one of %s; %q is at %s.", title, list(set, "and"), here[0], place(given[here[0]])))
+		}
+	}
+	for _, set := range s.AtMostOne {
+		if here := present(set, given); len(here) > 1 {
+			diags = append(diags, fault(CodeConflict, given[here[1]], "These exclude each other", "%s takes only one of %s; %q is at %s.", title, list(set, "and"), here[0], place(given[here[0]])))
+		}
+	}
+	return diags
+}
+
+// present gives the names of a set that are there, in the order of the source.
+func present(set []string, given map[string]hcl.Range) []string {
+	here := slices.DeleteFunc(slices.Clone(set), func(n string) bool { _, ok := given[n]; return !ok })
+	slices.SortFunc(here, func(a, b string) int { return given[a].Start.Byte - given[b].Start.Byte })
+	return here
+}
+
+// checkDynamic checks a dynamic block and gives the kind of block it makes and its content.
+func checkDynamic(b *hclsyntax.Block, s *block, title string) (*block, *hclsyntax.Body, hcl.Diagnostics) {
+	if len(b.Labels) != 1 {
+		return nil, nil, hcl.Diagnostics{fault(CodeName, b.TypeRange, "A label is missing", "A dynamic block's label says which blocks it makes: write dynamic \"port\" { … }.")}
+	}
+	kind := s.block(b.Labels[0])
+	if kind == nil {
+		return nil, nil, hcl.Diagnostics{fault(CodeUnknownBlock, b.LabelRanges[0], "Unknown block",
+			"%s has no block %q.%s", title, b.Labels[0], didYouMean(b.Labels[0], s.blockNames()))}
+	}
+	var content *hclsyntax.Body
+	for _, c := range b.Body.Blocks {
+		if c.Type == "content" {
+			content = c.Body
+		}
+	}
+	return kind, content, checkStructure(b.Body, dynamicBlock(kind), b.DefRange(), blockTitle("dynamic", b.Labels))
+}
+
+// dynamicBlock is what may stand in a dynamic block that makes kind.
+func dynamicBlock(kind *block) *block {
+	d := &block{
+		Name: "dynamic",
+		Attrs: []attribute{
+			{Name: "for_each", Type: anyValue, Required: true, Static: kind.Static},
+			{Name: "iterator", Type: anyValue, Literal: true},
+			{Name: "labels", Type: stringsValue, Required: len(kind.Labels) > 0 && !kind.OptionalLabel, Static: kind.Static},
+		},
+		Blocks: []*block{{Name: "content", Max: 1, Required: true, Free: true, Doc: "what each block holds."}},
+	}
+	return d
+}
+
+func sortedAttrs(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
+	return slices.SortedFunc(maps.Values(attrs), func(a, b *hclsyntax.Attribute) int {
+		return a.NameRange.Start.Byte - b.NameRange.Start.Byte
+	})
+}
+
+// blockTitle names a block as it is written: container "db".
+func blockTitle(kind string, labels []string) string {
+	var b strings.Builder
+	b.WriteString(kind)
+	for _, l := range labels {
+		fmt.Fprintf(&b, " %q", l)
+	}
+	return b.String()
+}
