@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -121,11 +122,13 @@ func (p *Provider) ensureVolumes(ctx context.Context, i providers.Instance, body
 		labels := instanceLabels(i)
 		labels[labelAddress], labels[labelVolume] = body.Addr.String(), v.Name
 		name := volumeName(i, body.Addr, v.Name)
+		ownership := maps.Clone(labels)
+		labels[labelSpec] = i.SpecDir // where the spec is now; it may have been elsewhere
 		is, err := p.api.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
 		if err != nil {
 			return fmt.Errorf("volume %s: %w", v.Name, err)
 		}
-		for k, want := range labels {
+		for k, want := range ownership {
 			if is.Labels[k] != want {
 				return fmt.Errorf("a volume named %s is there that is not this environment's; remove it with `docker volume rm %s` or give the instance another name with --name", name, name)
 			}

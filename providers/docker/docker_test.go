@@ -97,7 +97,7 @@ func (w *world) removeAll() {
 	if err := w.p.RemoveVolumes(ctx, w.instance); err != nil {
 		w.t.Error(err)
 	}
-	if err := w.p.RemoveImages(ctx, w.instance); err != nil {
+	if err := w.p.removeOwnImages(ctx, w.instance); err != nil {
 		w.t.Error(err)
 	}
 	left, err := w.p.Leftovers(ctx, w.instance)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/envctl/envctl/providers"
@@ -76,9 +75,4 @@ func (p *Provider) removeNetwork(ctx context.Context, id string) error {
 
 func sameInstance(a, b providers.Instance) bool {
 	return a.Environment == b.Environment && a.ID == b.ID
-}
-
-// networks lists the ids of an instance's networks, whole or not.
-func (p *Provider) networks(ctx context.Context, filter filters.Args) ([]network.Summary, error) {
-	return p.api.NetworkList(ctx, network.ListOptions{Filters: filter})
 }

@@ -17,24 +17,43 @@ import (
 	"github.com/envctl/envctl/providers"
 )
 
-// RemoveVolumes removes an instance's named volumes. A container that still uses one is an error.
-func (p *Provider) RemoveVolumes(ctx context.Context, i providers.Instance) error {
+// Volumes lists the names of an instance's named volumes.
+func (p *Provider) Volumes(ctx context.Context, i providers.Instance) ([]string, error) {
 	list, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: instanceFilter(i)})
 	if err != nil {
-		return p.explain(err)
+		return nil, p.explain(err)
+	}
+	var names []string
+	for _, v := range list.Volumes {
+		names = append(names, v.Name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// RemoveVolumes removes an instance's named volumes. A container that still uses one is an error.
+func (p *Provider) RemoveVolumes(ctx context.Context, i providers.Instance) error {
+	names, err := p.Volumes(ctx, i)
+	if err != nil {
+		return err
 	}
 	var errs []error
-	for _, v := range list.Volumes {
-		if err := p.api.VolumeRemove(ctx, v.Name, false); err != nil && !isNotFound(err) {
-			errs = append(errs, fmt.Errorf("volume %s: %w", v.Name, err))
+	for _, name := range names {
+		if err := p.api.VolumeRemove(ctx, name, false); err != nil && !isNotFound(err) {
+			errs = append(errs, fmt.Errorf("volume %s: %w", name, err))
 		}
 	}
 	return p.explain(errors.Join(errs...))
 }
 
 // RemoveImages removes the images that were built for an instance, and what builds of its environment
-// that were cut short left. An image that a container or another instance still uses stays, and is no error.
+// that were cut short left; and the images that all environments share (the gateway's, the sandbox's) once
+// no container uses them. An image that a container or another instance still uses stays, and is no error.
 func (p *Provider) RemoveImages(ctx context.Context, i providers.Instance) error {
+	return errors.Join(p.removeOwnImages(ctx, i), p.removeSharedImages(ctx, labelShared))
+}
+
+func (p *Provider) removeOwnImages(ctx context.Context, i providers.Instance) error {
 	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return p.explain(err)
@@ -55,14 +74,8 @@ func (p *Provider) RemoveImages(ctx context.Context, i providers.Instance) error
 	})
 }
 
-// RemoveSharedImages removes the images that all environments share (the gateway's, the sandbox's) and
-// that no container uses.
-func (p *Provider) RemoveSharedImages(ctx context.Context) error {
-	return p.removeShared(ctx, labelShared)
-}
-
-// removeShared removes the shared images that have a label, "key" or "key=value".
-func (p *Provider) removeShared(ctx context.Context, label string) error {
+// removeSharedImages removes the shared images that have a label, "key" or "key=value", and no container.
+func (p *Provider) removeSharedImages(ctx context.Context, label string) error {
 	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return p.explain(err)
@@ -124,39 +137,3 @@ func (p *Provider) removeImage(ctx context.Context, img image.Summary) error {
 
 // inUse reports whether an image was not removed because something uses it.
 func inUse(err error) bool { return statusOf(err) == http.StatusConflict }
-
-// Leftovers names everything on the engine that carries an instance's labels: containers, networks,
-// volumes and images, whole or not. After a `down` with volumes there is nothing.
-func (p *Provider) Leftovers(ctx context.Context, i providers.Instance) ([]string, error) {
-	filter := instanceFilter(i)
-	var left []string
-	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filter})
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, c := range containers {
-		left = append(left, "container "+strings.TrimPrefix(strings.Join(c.Names, ","), "/"))
-	}
-	networks, err := p.networks(ctx, filter)
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, n := range networks {
-		left = append(left, "network "+n.Name)
-	}
-	volumes, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: filter})
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, v := range volumes.Volumes {
-		left = append(left, "volume "+v.Name)
-	}
-	images, err := p.api.ImageList(ctx, image.ListOptions{All: true, Filters: filter})
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, img := range images {
-		left = append(left, "image "+cmp.Or(strings.Join(img.RepoTags, ","), img.ID))
-	}
-	return left, nil
-}
