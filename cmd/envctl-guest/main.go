@@ -10,6 +10,7 @@ import (
 
 	"github.com/envctl/envctl/internal/guest"
 	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/internal/sandbox/winside"
 )
 
 const usage = `envctl-guest is envctl's helper inside a Windows machine.
@@ -18,9 +19,18 @@ const usage = `envctl-guest is envctl's helper inside a Windows machine.
   envctl-guest version   print the version of its protocol
 `
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	// In a sandbox this binary also stands in for programs that Wine lacks, by their names.
+	if handled, code := winside.Main(os.Args); handled {
+		os.Exit(code)
+	}
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
+	if code, handled := service(args); handled {
+		return code
+	}
 	command := ""
 	if len(args) > 0 {
 		command = args[0]

@@ -28,25 +28,6 @@ type serviceSaved struct {
 	Env     *regValue     `json:"env,omitempty"`
 }
 
-// serviceConfig is the part of mgr.Config that a layer can change.
-type serviceConfig struct {
-	Command     string `json:"command"`
-	DisplayName string `json:"display_name"`
-	Account     string `json:"account"`
-	StartType   uint32 `json:"start_type"`
-	Delayed     bool   `json:"delayed,omitempty"`
-}
-
-func configOf(c mgr.Config) serviceConfig {
-	return serviceConfig{c.BinaryPathName, c.DisplayName, c.ServiceStartName, c.StartType, c.DelayedAutoStart}
-}
-
-func (c serviceConfig) onto(full mgr.Config) mgr.Config {
-	full.BinaryPathName, full.DisplayName, full.ServiceStartName = c.Command, c.DisplayName, c.Account
-	full.StartType, full.DelayedAutoStart = c.StartType, c.Delayed
-	return full
-}
-
 // wanted is the configuration after the layer.
 func (c serviceConfig) wanted(l *guestproto.Service) (serviceConfig, error) {
 	if l.Command != "" {
@@ -96,9 +77,9 @@ func (serviceKind) apply(ctx context.Context, s *step) error {
 		return err
 	}
 	defer service.Close()
-	config, err := service.Config()
+	config, err := readConfig(service)
 	if err != nil {
-		return fmt.Errorf("read its configuration: %w", err)
+		return err
 	}
 	status, err := service.Query()
 	if err != nil {
@@ -108,7 +89,7 @@ func (serviceKind) apply(ctx context.Context, s *step) error {
 	if err != nil {
 		return err
 	}
-	saved := serviceSaved{Made: made, Config: configOf(config), Running: status.State != svc.Stopped, Env: env}
+	saved := serviceSaved{Made: made, Config: config, Running: status.State != svc.Stopped, Env: env}
 	if !made { // one that was made has saved so before it was
 		if err := s.save(saved); err != nil {
 			return err
@@ -120,12 +101,8 @@ func (serviceKind) apply(ctx context.Context, s *step) error {
 	}
 	changed := false
 	if want != saved.Config || l.Password != nil {
-		full := want.onto(config)
-		if l.Password != nil {
-			full.Password = l.Password.Reveal()
-		}
-		if err := service.UpdateConfig(full); err != nil {
-			return fmt.Errorf("change its configuration: %w", err)
+		if err := writeConfig(service, saved.Config, want, l.Password); err != nil {
+			return err
 		}
 		changed = want.Command != saved.Config.Command || want.Account != saved.Config.Account || l.Password != nil
 	}
@@ -133,6 +110,9 @@ func (serviceKind) apply(ctx context.Context, s *step) error {
 		envChanged, err := setServiceEnv(s.layer.Name, env, l)
 		if err != nil {
 			return fmt.Errorf("set its environment: %w", err)
+		}
+		if err := throughHelper(service, true); err != nil {
+			return err
 		}
 		changed = changed || envChanged
 	}
@@ -159,17 +139,8 @@ func openOrMake(m *mgr.Mgr, s *step) (service *mgr.Service, made bool, err error
 	if err := s.save(serviceSaved{Made: true}); err != nil {
 		return nil, false, err
 	}
-	// CreateService would quote the whole command, arguments too: the configuration takes it as it is.
-	full := want.onto(mgr.Config{ServiceType: windows.SERVICE_WIN32_OWN_PROCESS, ErrorControl: mgr.ErrorNormal})
-	if l.Password != nil {
-		full.Password = l.Password.Reveal()
-	}
-	service, err = m.CreateService(name, "placeholder.exe", full)
+	service, err = makeService(m, name, want, l.Password)
 	if err != nil {
-		return nil, false, fmt.Errorf("make it: %w", err)
-	}
-	if err := service.UpdateConfig(full); err != nil {
-		service.Close()
 		return nil, false, fmt.Errorf("make it: %w", err)
 	}
 	return service, true, nil
@@ -237,20 +208,28 @@ func (serviceKind) undo(ctx context.Context, s *step) error {
 	if saved.Made {
 		return deleteService(ctx, m, service)
 	}
-	config, err := service.Config()
+	config, err := readConfig(service)
 	if err != nil {
 		return err
 	}
-	if back := saved.Config.onto(config); configOf(back) != configOf(config) {
-		if err := service.UpdateConfig(back); err != nil {
-			return fmt.Errorf("put its configuration back: %w", err)
-		}
+	if err := writeConfig(service, config, saved.Config, nil); err != nil {
+		return err
 	}
+	env, err := readServiceEnv(s.layer.Name)
+	if err != nil {
+		return err
+	}
+	same := slices.Equal(envLines(env), envLines(saved.Env)) && config.Command == saved.Config.Command && config.Account == saved.Config.Account
 	if err := restoreServiceEnv(s.layer.Name, saved.Env); err != nil {
 		return err
 	}
-	if err := stopService(ctx, service); err != nil || !saved.Running {
+	if err := throughHelper(service, len(envLines(saved.Env)) > 0); err != nil {
 		return err
+	}
+	if !saved.Running || !same {
+		if err := stopOrEnd(ctx, service); err != nil || !saved.Running {
+			return err
+		}
 	}
 	return startService(ctx, service)
 }
@@ -270,11 +249,10 @@ func (serviceKind) observe(_ context.Context, s *step) (string, error) {
 		return "", err
 	}
 	defer service.Close()
-	config, err := service.Config()
+	is, err := readConfig(service)
 	if err != nil {
 		return "", err
 	}
-	is := configOf(config)
 	want, err := is.wanted(l)
 	if err != nil {
 		return "", err

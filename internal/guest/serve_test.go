@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 // asChild lets the test binary be the program that a test starts in the machine: the same on every
 // system, with no shell's quoting in between.
 func asChild() (code int, handled bool) {
+	if code, handled := asService(); handled {
+		return code, true
+	}
 	switch os.Getenv("GUEST_TEST_CHILD") {
 	case "":
 		return 0, false

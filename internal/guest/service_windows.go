@@ -87,6 +87,36 @@ func stopService(ctx context.Context, service *mgr.Service) error {
 	return err
 }
 
+// stopOrEnd is stopService for undo: a service that does not stop in time, or hangs while it starts,
+// has its process ended.
+func stopOrEnd(ctx context.Context, service *mgr.Service) error {
+	limit, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	err := stopService(limit, service)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	status, qerr := service.Query()
+	if qerr != nil || status.ProcessId == 0 {
+		return err
+	}
+	process, oerr := windows.OpenProcess(windows.PROCESS_TERMINATE, false, status.ProcessId)
+	if oerr != nil {
+		return err
+	}
+	defer windows.CloseHandle(process)
+	if windows.TerminateProcess(process, 1) != nil {
+		return err
+	}
+	limit, cancel = context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	_, err = awaitState(limit, service, svc.Stopped)
+	return err
+}
+
+// stopLimit is how long undo lets a service take to stop.
+const stopLimit = 15 * time.Second
+
 func stopDependents(ctx context.Context, service *mgr.Service) error {
 	names, err := service.ListDependentServices(svc.Active)
 	if err != nil || len(names) == 0 {
@@ -132,7 +162,7 @@ func awaitState(ctx context.Context, service *mgr.Service, want svc.State) (svc.
 }
 
 func deleteService(ctx context.Context, m *mgr.Mgr, service *mgr.Service) error {
-	if err := stopService(ctx, service); err != nil {
+	if err := stopOrEnd(ctx, service); err != nil {
 		return err
 	}
 	name := service.Name

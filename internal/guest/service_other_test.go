@@ -1,0 +1,5 @@
+//go:build !windows
+
+package guest
+
+func asService() (code int, handled bool) { return 0, false }
