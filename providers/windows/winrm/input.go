@@ -142,6 +142,7 @@ func (in *input) send() {
 			in.broken(in.command.shell.explain(err))
 			return
 		}
+		in.command.touch()
 		if last {
 			in.mu.Lock()
 			in.sent = true

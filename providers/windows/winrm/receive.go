@@ -65,6 +65,7 @@ func (c *Command) poll(l *link) (*answer, error) {
 
 func (c *Command) deliver(a *answer) error {
 	for _, chunk := range a.chunks {
+		c.touch()
 		var out *output
 		switch chunk.stream {
 		case "stdout":
