@@ -81,7 +81,7 @@ func (serviceKind) apply(ctx context.Context, s *step) error {
 	if err != nil {
 		return err
 	}
-	status, err := service.Query()
+	status, err := queryService(service)
 	if err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func (serviceKind) observe(_ context.Context, s *step) (string, error) {
 	if want != is {
 		return "its configuration was changed", nil
 	}
-	status, err := service.Query()
+	status, err := queryService(service)
 	if err != nil {
 		return "", err
 	}

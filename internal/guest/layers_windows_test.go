@@ -351,6 +351,19 @@ func TestPackageAndServiceLayers(t *testing.T) {
 		t.Errorf("drifted: %v", d)
 	}
 
+	// One whose process was ended is seen, and put right.
+	mustApply(t, m, 1, pkg, service(planted))
+	if out, err := exec.Command("taskkill", "/f", "/im", "svc.exe").CombinedOutput(); err != nil {
+		t.Fatalf("taskkill: %v %s", err, out)
+	}
+	eventually(t, "the end of the process is seen", func() bool {
+		return strings.Contains(drift(t, m)["service.EnvctlTestSvc"], "stopped")
+	})
+	mustApply(t, m, 1, pkg, service(planted))
+	if got := answer(t, "TOKEN"); got != planted {
+		t.Errorf("the service sees %q", got)
+	}
+
 	// Another value undoes and applies the service alone.
 	events := mustApply(t, m, 1, pkg, service("another"))
 	if strings.Contains(events, "package") || !strings.Contains(events, "undo service") {

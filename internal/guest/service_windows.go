@@ -22,7 +22,7 @@ import (
 
 // startService starts the service and waits until it says that it runs.
 func startService(ctx context.Context, service *mgr.Service) error {
-	status, err := service.Query()
+	status, err := queryService(service)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func startHint(err error) string {
 
 // stopService stops what depends on the service and then the service, and waits for it.
 func stopService(ctx context.Context, service *mgr.Service) error {
-	status, err := service.Query()
+	status, err := queryService(service)
 	if err != nil || status.State == svc.Stopped {
 		return err
 	}
@@ -87,6 +87,26 @@ func stopService(ctx context.Context, service *mgr.Service) error {
 	return err
 }
 
+// queryService is Query, but for a service whose process is gone and whose manager has not noticed
+// (Wine's never does).
+func queryService(service *mgr.Service) (svc.Status, error) {
+	status, err := service.Query()
+	if err == nil && status.State != svc.Stopped && status.ProcessId != 0 && processGone(status.ProcessId) {
+		status.State = svc.Stopped
+	}
+	return status, err
+}
+
+func processGone(pid uint32) bool {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, pid)
+	if err != nil {
+		return errors.Is(err, windows.ERROR_INVALID_PARAMETER)
+	}
+	defer windows.CloseHandle(h)
+	event, err := windows.WaitForSingleObject(h, 0)
+	return err == nil && event == windows.WAIT_OBJECT_0
+}
+
 // stopOrEnd is stopService for undo: a service that does not stop in time, or hangs while it starts,
 // has its process ended.
 func stopOrEnd(ctx context.Context, service *mgr.Service) error {
@@ -96,7 +116,7 @@ func stopOrEnd(ctx context.Context, service *mgr.Service) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	status, qerr := service.Query()
+	status, qerr := queryService(service)
 	if qerr != nil || status.ProcessId == 0 {
 		return err
 	}
@@ -146,7 +166,7 @@ func awaitState(ctx context.Context, service *mgr.Service, want svc.State) (svc.
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		status, err := service.Query()
+		status, err := queryService(service)
 		if err != nil || status.State == want || status.State == svc.Stopped {
 			return status, err
 		}
