@@ -1,0 +1,83 @@
+package sandboxtest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/flock"
+
+	"github.com/envctl/envctl/internal/sandbox"
+)
+
+// imageName is what test images are called; the tag is the hash of their content.
+const imageName = "envctl-sandbox-test"
+
+// createFromImage runs docker create with the image, building it where it is missing. Test
+// processes take turns, since one removes the images that an older content left behind.
+func createFromImage(t testing.TB, create []string) (container string) {
+	t.Helper()
+	lock := flock.New(filepath.Join(os.TempDir(), imageName+".lock"))
+	if err := lock.Lock(); err != nil {
+		t.Fatalf("waiting for other tests to build the sandbox's image: %v", err)
+	}
+	defer lock.Unlock()
+	files := sandbox.BuildContext(
+		buildHelper(t, "./cmd/envctl-node", "linux"),
+		buildHelper(t, "./cmd/envctl-guest", "windows"))
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		part := sha256.Sum256(files[name])
+		sum.Write(part[:])
+	}
+	image := imageName + ":" + hex.EncodeToString(sum.Sum(nil))[:16]
+	if exec.CommandContext(t.Context(), "docker", "image", "inspect", image).Run() != nil {
+		t.Logf("building %s; without Docker's cache this takes minutes", image)
+		// The host's network: not every engine's bridge reaches Debian.
+		docker(t, tarOf(t, files, 0o755), "build", "--quiet", "--network", "host", "--tag", image, "-")
+		removeOthers(t, image)
+	}
+	out := docker(t, nil, append(create, image)...)
+	return out[strings.LastIndexByte(out, '\n')+1:]
+}
+
+// removeOthers removes images of an older content that no container uses.
+func removeOthers(t testing.TB, keep string) {
+	for image := range strings.FieldsSeq(docker(t, nil, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", imageName)) {
+		if image != keep {
+			_ = exec.CommandContext(t.Context(), "docker", "image", "rm", image).Run() // in use: the next run removes it
+		}
+	}
+}
+
+// buildHelper builds one of the helpers as make does, and gives the binary.
+func buildHelper(t testing.TB, pkg, goos string) []byte {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "helper")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
+	cmd.Dir = moduleRoot(t)
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", pkg, err, msg)
+	}
+	data, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatalf("finding the module: %v", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out)))
+}
