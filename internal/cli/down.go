@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +51,7 @@ func (a *app) down(opts downOptions) error {
 	for _, i := range instances {
 		errs = append(errs, a.downInstance(i, opts))
 	}
+	_ = os.Remove(a.stateDir()) // goes with the last thing in it
 	return errors.Join(errs...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/providers"
 )
@@ -65,8 +66,11 @@ func (a *app) exec(name string, opts providers.ExecOptions) error {
 		if err != nil {
 			return err
 		}
-		code, err = s.windows.Exec(ctx, m, opts)
+		seen, err := s.windows.Observe(ctx, s.instance, []*envspec.Machine{m})
 		if err != nil {
+			return err
+		}
+		if code, err = s.windows.Exec(ctx, seen[0], opts); err != nil {
 			return err
 		}
 	} else if code, err = s.docker.Exec(ctx, is[target], opts); err != nil {

@@ -11,9 +11,6 @@ import (
 	"github.com/envctl/envctl/internal/topology"
 )
 
-// sandboxUser is the administrator of every sandbox.
-const sandboxUser = "envctl"
-
 // identities are the users, passwords and certificates of sandboxes: generated credentials like any other,
 // so that nothing has to be learnt from a machine once it is there.
 type identities struct {
@@ -30,7 +27,7 @@ func newIdentity(host string) (credential.Made, error) {
 	}
 	return credential.Made{
 		Values: map[string]string{"password": rand.Text(), "key": string(key)},
-		Public: map[string]string{"user": sandboxUser, "fingerprint": fingerprint, "certificate": string(cert)},
+		Public: map[string]string{"user": sandbox.DefaultUser, "fingerprint": fingerprint, "certificate": string(cert)},
 	}, nil
 }
 

@@ -23,11 +23,11 @@ func (a *app) specDir() (string, error) {
 
 // load reads the spec. What is wrong with it is in the diagnostics; the error is for what kept it from being read.
 func (a *app) load() (*envspec.Spec, hcl.Diagnostics, error) {
-	dir, err := a.specDir()
+	vars, err := a.variables()
 	if err != nil {
 		return nil, nil, err
 	}
-	vars, err := a.variables()
+	dir, err := a.specDir()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/credential"
 	"github.com/envctl/envctl/internal/secret"
 )
 
@@ -39,7 +41,7 @@ func (a *app) outputs(args []string, reveal bool) error {
 	}
 	credentials := s.secrets.StandIns(a.interrupts.stop)
 	if reveal {
-		credentials = s.secrets.Values(a.interrupts.stop)
+		credentials = existing{a.interrupts.stop, s.secrets}
 	}
 	env, diags := s.spec.Evaluate(s.ports, credentials)
 	if err := a.refuse(s.spec, diags); err != nil {
@@ -113,4 +115,18 @@ func outputsJSON(outputs []*envspec.Output, reveal bool) outputsOutput {
 		out.Outputs[o.Name] = v
 	}
 	return out
+}
+
+// existing gives credentials the values that they have; it makes none.
+type existing struct {
+	ctx     context.Context // of the command: envspec asks without one
+	secrets *credential.Planner
+}
+
+func (e existing) Credential(name string) (envspec.CredentialValue, error) {
+	v, there, err := e.secrets.Existing(e.ctx, name)
+	if err == nil && !there {
+		err = fmt.Errorf("credential %s has no value yet; \"envctl up\" makes it", name)
+	}
+	return v, err
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,8 +34,8 @@ func (a *app) diagnostics(spec *envspec.Spec, diags hcl.Diagnostics) error {
 	if a.stream == nil {
 		return a.showDiagnostics(spec, diags)
 	}
-	for _, d := range diags {
-		text, err := envspec.DiagnosticJSON(d)
+	for _, d := range envspec.ToJSON(diags) {
+		text, err := json.Marshal(d)
 		if err != nil {
 			return err
 		}

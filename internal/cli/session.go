@@ -15,6 +15,7 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/credential"
 	"github.com/envctl/envctl/internal/gateway"
+	"github.com/envctl/envctl/internal/gateway/relay"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/wire"
@@ -106,12 +107,16 @@ func (s *session) observe(ctx context.Context) error {
 		RecordedGuest: map[addr.Addr]map[addr.Endpoint]int{},
 		Taken:         taken,
 	}
-	for _, m := range s.spec.Machines() {
-		in.Machines = append(in.Machines, m.Addr)
+	for _, r := range s.spec.Resources() {
+		m := r.Machine
+		if m == nil {
+			continue
+		}
+		in.Machines = append(in.Machines, r.Addr)
 		if m.Sandbox {
-			in.ExtraHost = append(in.ExtraHost, topology.SandboxEndpoint(m.Addr))
+			in.ExtraHost = append(in.ExtraHost, topology.SandboxEndpoint(r.Addr))
 		} else {
-			in.ExtraHost = append(in.ExtraHost, topology.RelayEndpoint(m.Addr))
+			in.ExtraHost = append(in.ExtraHost, topology.RelayEndpoint(r.Addr))
 		}
 	}
 	s.secrets.Recorded = map[string]credential.Version{}
@@ -134,7 +139,7 @@ func (s *session) observe(ctx context.Context) error {
 // recordedGuest reads from a gateway at which ports its machine reaches the endpoints it was given.
 func recordedGuest(o providers.Observed) map[addr.Endpoint]int {
 	var w gateway.Wires
-	if json.Unmarshal(o.Carried[gateway.WiresPath], &w) != nil {
+	if json.Unmarshal(o.Carried[relay.WiresPath], &w) != nil {
 		return nil // a gateway of another version: its wires are written anew
 	}
 	ports := map[addr.Endpoint]int{}
@@ -230,9 +235,12 @@ func (s *session) withPassword(m *envspec.Machine) (*envspec.Machine, error) {
 		c.WinRM.User, c.WinRM.Password, c.WinRM.Fingerprint = id.User, id.Password, id.Fingerprint
 		return &c, nil
 	}
-	v, err := s.secrets.Values(s.interrupts.stop).Credential(m.WinRM.Credential)
+	v, there, err := s.secrets.Existing(s.interrupts.stop, m.WinRM.Credential)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Addr, err)
+	}
+	if !there {
+		return nil, nil
 	}
 	c.WinRM.User, c.WinRM.Password.Value = v.Username, v.Password
 	return &c, nil

@@ -31,10 +31,10 @@ func (a *app) colorOut() bool {
 }
 
 // width is how many columns text for a person has.
-func (a *app) width() uint {
+func (a *app) width() int {
 	if f, ok := a.terminal(); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
-			return uint(w)
+			return w
 		}
 	}
 	return 100

@@ -32,7 +32,7 @@ func (a *app) validate() error {
 		diags = append(diags, more...)
 	}
 	if a.json {
-		if err := envspec.WriteDiagnosticsJSON(a.Out, diags); err != nil {
+		if err := envspec.DiagnosticsJSON(a.Out, diags); err != nil {
 			return err
 		}
 	} else if err := a.showDiagnostics(spec, diags); err != nil {

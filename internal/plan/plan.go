@@ -70,7 +70,7 @@ func Make(desired []providers.Node, observed []providers.Observed) (*Plan, error
 	for _, n := range sorted {
 		wanted[n.Addr] = true
 	}
-	p := &Plan{Operations: deletions(observed, func(a addr.Addr) bool { return wanted[a] })}
+	p := &Plan{Operations: deletions(observed, func(a addr.Addr) bool { return wanted[a] }, "no longer in the spec")}
 	removed := make([]addr.Addr, len(p.Operations))
 	for i, op := range p.Operations {
 		removed[i] = op.Addr
@@ -91,7 +91,7 @@ func Make(desired []providers.Node, observed []providers.Observed) (*Plan, error
 
 // Destroy gives the plan that removes all that was observed, dependents first.
 func Destroy(observed []providers.Observed) *Plan {
-	return &Plan{Operations: deletions(observed, func(addr.Addr) bool { return false })}
+	return &Plan{Operations: deletions(observed, func(addr.Addr) bool { return false }, "the environment goes")}
 }
 
 func operation(n providers.Node, is *providers.Observed, before map[addr.Addr]providers.Action) Operation {
@@ -149,7 +149,7 @@ func difference(is *providers.Observed, n providers.Node) string {
 }
 
 // deletions removes what nobody wants, each after all that depends on it.
-func deletions(observed []providers.Observed, wanted func(addr.Addr) bool) []Operation {
+func deletions(observed []providers.Observed, wanted func(addr.Addr) bool, cause string) []Operation {
 	var gone []providers.Observed
 	leaving := map[addr.Addr]bool{}
 	for _, o := range observed {
@@ -170,9 +170,9 @@ func deletions(observed []providers.Observed, wanted func(addr.Addr) bool) []Ope
 		func(o providers.Observed) []addr.Addr { return dependents[o.Addr] })
 	ops := make([]Operation, 0, len(order))
 	for _, o := range order {
-		op := Operation{Addr: o.Addr, Action: providers.Delete, Cause: "no longer in the spec", Observed: &o, After: dependents[o.Addr]}
+		op := Operation{Addr: o.Addr, Action: providers.Delete, Cause: cause, Observed: &o, After: dependents[o.Addr]}
 		if o.Manifest != nil {
-			op.Layers = undo(o.Manifest.Layers, "no longer in the spec")
+			op.Layers = undo(o.Manifest.Layers, cause)
 		}
 		ops = append(ops, op)
 	}

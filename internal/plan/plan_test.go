@@ -141,12 +141,12 @@ func TestDestroy(t *testing.T) {
 		seen(t, "network.default", "n"), seen(t, "gateway.pas", "g", "network.default"), machine,
 		seen(t, "container.web", "1", "network.default", "windows.pas"),
 	})
-	want := `delete container.web: no longer in the spec
-delete windows.pas: no longer in the spec
-  undo env.B: no longer in the spec
-  undo env.A: no longer in the spec
-delete gateway.pas: no longer in the spec
-delete network.default: no longer in the spec
+	want := `delete container.web: the environment goes
+delete windows.pas: the environment goes
+  undo env.B: the environment goes
+  undo env.A: the environment goes
+delete gateway.pas: the environment goes
+delete network.default: the environment goes
 `
 	if diff := cmp.Diff(want, p.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)

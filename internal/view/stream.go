@@ -11,6 +11,7 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/providers"
 )
 
 // Format is the version of the JSON that envctl writes.
@@ -82,7 +83,7 @@ func JSON(w io.Writer) *Stream {
 // Plain writes lines for a person who reads a log. Addrs are the resources that will come up, so that columns
 // stand still from the first line; there may be others.
 func Plain(w io.Writer, color bool, addrs []addr.Addr) *Stream {
-	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]string{}, begun: map[addr.Addr]bool{}}
+	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]string{}}
 	for _, a := range addrs {
 		p.width = max(p.width, len(a.String()))
 	}
@@ -92,7 +93,7 @@ func Plain(w io.Writer, color bool, addrs []addr.Addr) *Stream {
 
 // Quiet writes failures and warnings alone, as Plain does.
 func Quiet(w io.Writer, color bool) *Stream {
-	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]string{}, begun: map[addr.Addr]bool{}}
+	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]string{}}
 	return newStream(func(e event.Event) error {
 		if e.Type == event.Failed || e.Type == event.Warning {
 			return p.event(e)
@@ -106,7 +107,6 @@ type plain struct {
 	w     *bufio.Writer
 	width int
 	last  map[addr.Addr]string // the last progress message of each, which is not said twice
-	begun map[addr.Addr]bool
 }
 
 func (p *plain) event(e event.Event) error {
@@ -117,7 +117,6 @@ func (p *plain) event(e event.Event) error {
 			fmt.Fprintln(p.w, p.paint(bold, clean(e.Message)))
 		}
 	case event.Begin:
-		p.begun[e.Address] = true
 		p.line(e, "", "", v.doing, e.Message)
 	case event.Progress:
 		if key := e.Layer + e.Message; e.Message != "" && p.last[e.Address] != key {
@@ -132,10 +131,11 @@ func (p *plain) event(e event.Event) error {
 		p.line(e, "!", yellow, "warning", "")
 		p.block(e.Message)
 	case event.Waiting:
-		if p.begun[e.Address] {
-			p.line(e, "", "", "waiting", "until it is ready")
-		}
+		// Whoever waits says for what, as progress.
 	case event.Done:
+		if e.Action == string(providers.None) {
+			return nil // nothing happened
+		}
 		p.line(e, v.sign, v.sgr, v.done, took(e))
 	case event.Skipped:
 		p.line(e, "!", yellow, "skipped", strings.TrimPrefix(e.Message, "skipped, "))
@@ -180,7 +180,7 @@ func name(e event.Event) string {
 }
 
 func took(e event.Event) string {
-	if e.Seconds == 0 || e.Action == "none" && e.Seconds < 0.5 {
+	if e.Seconds == 0 {
 		return ""
 	}
 	return Duration(e.Seconds)
