@@ -70,5 +70,5 @@ func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v) // a caller that went away is no fault of ours
+	_ = json.NewEncoder(w).Encode(v) // a caller that went away is no fault of ours
 }
