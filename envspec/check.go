@@ -27,7 +27,8 @@ func (s *Spec) check() hcl.Diagnostics {
 	diags = append(diags, s.checkNames()...)
 	_, ds := s.evaluate(standIn{s}, standIn{s})
 	diags = append(diags, ds...)
-	return append(diags, s.unused()...)
+	diags = append(diags, s.unused()...)
+	return slices.DeleteFunc(diags, s.saidByKey)
 }
 
 // resolve checks the names in every body of a scope, and of the templates in it.
@@ -86,6 +87,9 @@ func (sc *scope) resolveVariable(d *decl) hcl.Diagnostics {
 			r.body(b.Body, kind, false)
 			for _, u := range r.uses.list {
 				if u.root != "var" || u.name != d.name {
+					for _, a := range b.Body.Attributes {
+						a.Expr = unresolved{a.Expr}
+					}
 					r.report(CodeNotStatic, u.at, "Not this reference", "A rule can refer to its own variable, var.%s, and to nothing else.", d.name)
 				}
 			}
@@ -190,7 +194,7 @@ func (s *Spec) checkVersion(want string, at hcl.Range) *hcl.Diagnostic {
 // checkKeys finds for_each keys that are written out and do not exist.
 func (s *Spec) checkKeys() hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, k := range s.keyUses {
+	for i, k := range s.keyUses {
 		if k.decl.instances == nil {
 			continue // its for_each is broken
 		}
@@ -199,10 +203,16 @@ func (s *Spec) checkKeys() hcl.Diagnostics {
 			keys[i] = in.key
 		}
 		if !slices.Contains(keys, k.key) {
-			diags = append(diags, fault(CodeUnknownReference, k.at, "Unknown key", "%s.%s has no key %q.%s It has %s.", k.decl.kind.Name, k.decl.name, k.key, didYouMean(k.key, keys), list(keys, "and")))
+			s.keyUses[i].missing = true
+			diags = append(diags, fault(CodeUnknownReference, k.at, "Unknown key", "%s.%s has no key %q.%s", k.decl.kind.Name, k.decl.name, k.key, choices(k.key, keys)))
 		}
 	}
 	return diags
+}
+
+// saidByKey reports whether HCL says of an index what checkKeys says better.
+func (s *Spec) saidByKey(d *hcl.Diagnostic) bool {
+	return d.Extra == nil && d.Subject != nil && slices.ContainsFunc(s.keyUses, func(k keyUse) bool { return k.missing && k.at.Overlaps(*d.Subject) })
 }
 
 // checkNames refuses resources that would answer to the same name on the network.

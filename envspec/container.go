@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -39,7 +40,7 @@ func (in *instance) container(r *reader) *Container {
 		Labels:     r.plainMap("labels"),
 	}
 	if r.has("image") && c.Image == "" {
-		if v, ok := r.raw("image"); ok && v.IsKnown() && !isSecret(v) {
+		if v, _ := r.raw("image"); v.Type() == cty.String && v.RawEquals(cty.StringVal("")) {
 			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "%q is empty. Name an image such as \"postgres:17\".", "image"))
 		}
 	}
@@ -210,7 +211,7 @@ func (r *reader) ownPort(ports []Port) string {
 		r.report(unknownOwnPort(at, "The check can never pass: no port is declared here. Add port %q { guest = … }.", name))
 		return ""
 	}
-	r.report(unknownOwnPort(at, "The check can never pass: there is no port %q here.%s The ports are %s.", name, didYouMean(name, known), list(known, "and")))
+	r.report(unknownOwnPort(at, "The check can never pass: there is no port %q here.%s", name, choices(name, known)))
 	return ""
 }
 

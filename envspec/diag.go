@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 )
 
@@ -98,33 +97,6 @@ func boolCompare(a, b bool) int {
 		return 1
 	}
 	return -1
-}
-
-// didYouMean gives ` Did you mean "x"?`, with its leading space, where one of the names is
-// near enough to what was given, else "".
-func didYouMean(given string, names []string) string {
-	if best := nearest(given, names); best != "" {
-		return fmt.Sprintf(" Did you mean %q?", best)
-	}
-	return ""
-}
-
-func nearest(given string, names []string) string {
-	limit := max(1, min(3, len(given)/3+1))
-	best, bestDistance := "", limit+1
-	folded := strings.ToLower(given)
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		if len(name)-len(given) > limit || len(given)-len(name) > limit {
-			continue
-		}
-		if d := levenshtein.Distance(folded, strings.ToLower(name), nil); d < bestDistance {
-			best, bestDistance = name, d
-		}
-	}
-	if best == given {
-		return ""
-	}
-	return best
 }
 
 // list joins names as one would say them: "a", "b" and "c".

@@ -66,9 +66,11 @@ func (s *Spec) functions(sc *scope) map[string]function.Function {
 }
 
 // textFunc makes a function of one string.
-func textFunc(do func(string) (string, error)) function.Function {
+func textFunc(do func(string) (string, error)) function.Function { return oneFunc("text", do) }
+
+func oneFunc(param string, do func(string) (string, error)) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "text", Type: cty.String}},
+		Params: []function.Parameter{{Name: param, Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			out, err := do(args[0].AsString())

@@ -22,15 +22,15 @@ const maxText = 16 << 20
 // fileFunctions read files relative to a folder.
 func (s *Spec) fileFunctions(dir string) map[string]function.Function {
 	return map[string]function.Function{
-		"file": textFunc(func(path string) (string, error) {
+		"file": oneFunc("path", func(path string) (string, error) {
 			b, err := s.readText(resolvePath(dir, path))
 			return string(b), err
 		}),
-		"filebase64": textFunc(func(path string) (string, error) {
+		"filebase64": oneFunc("path", func(path string) (string, error) {
 			b, err := s.readText(resolvePath(dir, path))
 			return base64.StdEncoding.EncodeToString(b), err
 		}),
-		"filesha256": textFunc(func(path string) (string, error) {
+		"filesha256": oneFunc("path", func(path string) (string, error) {
 			sum, _, err := s.sums.sum(resolvePath(dir, path))
 			return sum, plainError(err)
 		}),
@@ -42,9 +42,9 @@ func (s *Spec) fileFunctions(dir string) map[string]function.Function {
 				return cty.BoolVal(err == nil && info.Mode().IsRegular()), nil
 			},
 		}),
-		"basename": textFunc(func(p string) (string, error) { return filepath.Base(p), nil }),
-		"dirname":  textFunc(func(p string) (string, error) { return filepath.Dir(p), nil }),
-		"abspath":  textFunc(func(p string) (string, error) { return resolvePath(dir, p), nil }),
+		"basename": oneFunc("path", func(p string) (string, error) { return filepath.Base(p), nil }),
+		"dirname":  oneFunc("path", func(p string) (string, error) { return filepath.Dir(p), nil }),
+		"abspath":  oneFunc("path", func(p string) (string, error) { return resolvePath(dir, p), nil }),
 	}
 }
 

@@ -23,26 +23,32 @@ func (g guarded) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	return v, diags
 }
 
+// wrap puts a guard round an expression. The parentheses keep it in sight of hclsyntax.Walk, which
+// goes past the guard to what is inside.
+func wrap(e hclsyntax.Expression, what string) guarded {
+	return guarded{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, what}
+}
+
 // guard puts guards round every condition and every computed key in a body.
 func guard(node hclsyntax.Node) {
 	const condition, key = "a condition", "a key"
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 		switch e := n.(type) {
 		case *hclsyntax.ConditionalExpr:
-			e.Condition = guarded{e.Condition, condition}
+			e.Condition = wrap(e.Condition, condition)
 		case *hclsyntax.ForExpr:
 			if e.CondExpr != nil {
-				e.CondExpr = guarded{e.CondExpr, condition}
+				e.CondExpr = wrap(e.CondExpr, condition)
 			}
 			if e.KeyExpr != nil {
-				e.KeyExpr = guarded{e.KeyExpr, key}
+				e.KeyExpr = wrap(e.KeyExpr, key)
 			}
 		case *hclsyntax.IndexExpr:
-			e.Key = guarded{e.Key, key}
+			e.Key = wrap(e.Key, key)
 		case *hclsyntax.ObjectConsExpr:
 			for i, item := range e.Items {
 				if len(item.KeyExpr.Variables()) > 0 {
-					e.Items[i].KeyExpr = guarded{item.KeyExpr, key}
+					e.Items[i].KeyExpr = wrap(item.KeyExpr, key)
 				}
 			}
 		}

@@ -112,7 +112,7 @@ func (s *Spec) parse(files []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 				d.Extra = CodeSyntax
 			}
 		}
-		diags = append(diags, ds...)
+		diags = append(diags, firstOfEach(ds)...)
 		if !ds.HasErrors() {
 			body := file.Body.(*hclsyntax.Body)
 			guard(body)
@@ -122,9 +122,27 @@ func (s *Spec) parse(files []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 	return bodies, diags
 }
 
+// firstOfEach drops syntax errors that only follow from the one before: of the same kind, or on
+// the same line.
+func firstOfEach(diags hcl.Diagnostics) hcl.Diagnostics {
+	var out hcl.Diagnostics
+	for _, d := range diags {
+		if n := len(out); n > 0 && d.Subject != nil && out[n-1].Subject != nil &&
+			(out[n-1].Summary == d.Summary || out[n-1].Subject.Start.Line == d.Subject.Start.Line) {
+			continue
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
 // display gives the name by which a file is shown: from the spec's folder where it is in it.
 func (s *Spec) display(path string) string {
-	if rel, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(rel) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(s.Dir, abs); err == nil && filepath.IsLocal(rel) {
 		return filepath.ToSlash(rel)
 	}
 	return path

@@ -63,7 +63,7 @@ func unorderedFunc() function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			v, paths := args[0].UnmarkDeepWithPaths()
 			for i := range paths {
-				loose := cty.NewValueMarks()
+				loose := cty.ValueMarks{}
 				for m := range paths[i].Marks {
 					if w, ok := m.(wireMark); ok {
 						w.unordered = true

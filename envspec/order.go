@@ -45,6 +45,10 @@ func (in *instance) dependency(r *reader, item hcl.Expression) []addr.Addr {
 	if ok && t.RootName() == "template" {
 		return in.templateDependency(r, name, at)
 	}
+	if found := sc.resourceNamed(t.RootName()); len(t) == 1 && found != "" {
+		r.report(fault(CodeType, at, "Not a resource", "There is no %q. Did you mean %s?", t.RootName(), found))
+		return nil
+	}
 	if !ok || !isResource(t.RootName()) {
 		r.report(fault(CodeType, at, "Not a resource", "\"depends_on\" takes resources such as container.db or windows.pas."))
 		return nil

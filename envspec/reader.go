@@ -88,8 +88,8 @@ func (r *reader) raw(name string) (cty.Value, bool) {
 	}
 	v, diags := a.Expr.Value(r.ctx)
 	r.in.diags = append(r.in.diags, redact(diags)...)
-	if diags.HasErrors() {
-		return cty.DynamicVal, false
+	if diags.HasErrors() && !v.IsKnown() {
+		return cty.DynamicVal, false // else the rest of a map or a list is there still
 	}
 	if v.IsNull() {
 		r.collect(v, a.Expr.Range())

@@ -171,10 +171,15 @@ func (r *reader) strings(name string) []string {
 		return nil
 	}
 	out := make([]string, 0, len(texts))
-	for _, t := range texts {
+	places := listPlaces(r.body.Attributes[name].Expr)
+	for i, t := range texts {
 		if t.Sensitive {
-			r.refuseSecret(name, r.rangeOf(name))
-			return nil
+			at := r.rangeOf(name)
+			if len(places) == len(texts) {
+				at = places[i]
+			}
+			r.refuseSecret(name, at)
+			continue
 		}
 		out = append(out, t.Value)
 	}

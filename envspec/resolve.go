@@ -75,18 +75,49 @@ func iteratorName(b *hclsyntax.Block) string {
 	return b.Labels[0]
 }
 
-// attr resolves the names in one argument. One that does not resolve is not evaluated, so that a
+// attr resolves the names in one argument. What does not resolve is not evaluated, so that a
 // mistake shows once.
 func (r *resolver) attr(a *hclsyntax.Attribute, as *attribute, static bool) {
-	before := len(r.diags)
-	for _, t := range a.Expr.Variables() {
-		r.traversal(t, a, as, static)
-	}
-	r.checkFunctions(a.Expr)
-	if len(r.diags) > before {
-		r.scope.spec.broken[a] = true
-	}
+	a.Expr = r.expr(a.Expr, as, static)
 }
+
+// expr resolves an expression, each element of a map or a list by itself, so that one that is wrong
+// does not hide what is wrong with the others.
+func (r *resolver) expr(e hclsyntax.Expression, as *attribute, static bool) hclsyntax.Expression {
+	switch e := e.(type) {
+	case *hclsyntax.ObjectConsExpr:
+		for i, item := range e.Items {
+			e.Items[i].KeyExpr = r.leaf(item.KeyExpr, as, static)
+			e.Items[i].ValueExpr = r.expr(item.ValueExpr, as, static)
+		}
+		return e
+	case *hclsyntax.TupleConsExpr:
+		for i, item := range e.Exprs {
+			e.Exprs[i] = r.expr(item, as, static)
+		}
+		return e
+	}
+	return r.leaf(e, as, static)
+}
+
+func (r *resolver) leaf(e hclsyntax.Expression, as *attribute, static bool) hclsyntax.Expression {
+	before := len(r.diags)
+	for _, t := range e.Variables() {
+		r.traversal(t, as, static)
+	}
+	r.checkFunctions(e)
+	if len(r.diags) > before {
+		return unresolved{e}
+	}
+	return e
+}
+
+// unresolved stands for an expression in which something does not resolve: that has been reported,
+// so its value is unknown and says nothing more.
+type unresolved struct{ hclsyntax.Expression }
+
+// Value implements hclsyntax.Expression.
+func (unresolved) Value(*hcl.EvalContext) (cty.Value, hcl.Diagnostics) { return cty.DynamicVal, nil }
 
 func (r *resolver) checkFunctions(e hclsyntax.Expression) {
 	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
@@ -108,7 +139,7 @@ func (r *resolver) report(code Code, at hcl.Range, summary, detail string, args 
 // roots are the first words that a reference may have.
 var roots = []string{"var", "local", "path", "each", "credential", "container", "windows", "template"}
 
-func (r *resolver) traversal(t hcl.Traversal, a *hclsyntax.Attribute, as *attribute, static bool) {
+func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 	root, at := t.RootName(), t.SourceRange()
 	if slices.Contains(r.iterators, root) {
 		return
@@ -141,7 +172,7 @@ func (r *resolver) traversal(t hcl.Traversal, a *hclsyntax.Attribute, as *attrib
 	case "var":
 		v := sc.variables[name]
 		if v == nil {
-			r.report(CodeUnknownReference, at, "Unknown variable", "There is no variable %q.%s Declare it with variable %q { }.", name, didYouMean(name, names(sc.variables)), name)
+			r.report(CodeUnknownReference, stepRange(t, 1), "Unknown variable", "There is no variable %q.%s", name, orSay(didYouMean(name, names(sc.variables)), " Declare it with variable "+quote(name)+" { }."))
 			return
 		}
 		v.used = true
@@ -151,7 +182,7 @@ func (r *resolver) traversal(t hcl.Traversal, a *hclsyntax.Attribute, as *attrib
 	case "local":
 		l := sc.locals[name]
 		if l == nil {
-			r.report(CodeUnknownReference, at, "Unknown local", "There is no local %q.%s", name, didYouMean(name, names(sc.locals)))
+			r.report(CodeUnknownReference, stepRange(t, 1), "Unknown local", "There is no local %q.%s", name, choices(name, names(sc.locals)))
 			return
 		}
 		if static && l.addressed {
@@ -194,11 +225,9 @@ func stepName(t hcl.Traversal, i int) (string, bool) {
 
 func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 	at, sc := t.SourceRange(), r.scope
-	for _, kind := range []addr.Kind{addr.Container, addr.Windows} {
-		if sc.resources[kind][root] != nil {
-			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, string(kind)+"."+root)
-			return
-		}
+	if found := sc.resourceNamed(root); found != "" {
+		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, found)
+		return
 	}
 	for kind, found := range map[string]bool{"local": sc.locals[root] != nil, "var": sc.variables[root] != nil, "credential": sc.credentials[root] != nil} {
 		if found {
@@ -207,22 +236,62 @@ func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 		}
 	}
 	known := append(slices.Clone(roots), r.iterators...)
+	otherwise := " A reference starts with " + list(roots, "or") + "."
 	if len(t) == 1 {
-		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q.%s If it is text, put it in quotes.", root, didYouMean(root, known))
-		return
+		otherwise = " If it is text, put it in quotes."
 	}
-	r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q.%s A reference starts with %s.", root, didYouMean(root, known), list(roots, "or"))
+	r.report(CodeUnknownReference, stepRange(t, 0), "Unknown reference", "There is no %q.%s", root, orSay(didYouMean(root, known), otherwise))
+}
+
+// resourceNamed gives the reference to the resource of that name, or "".
+func (sc *scope) resourceNamed(name string) string {
+	for _, kind := range []addr.Kind{addr.Container, addr.Windows} {
+		if sc.resources[kind][name] != nil {
+			return string(kind) + "." + name
+		}
+	}
+	return ""
+}
+
+// orSay gives the first that is not empty.
+func orSay(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// stepRange gives where one word of a reference stands, without its dot.
+func stepRange(t hcl.Traversal, i int) hcl.Range {
+	switch s := t[i].(type) {
+	case hcl.TraverseRoot:
+		return s.SrcRange
+	case hcl.TraverseAttr:
+		at := s.SrcRange
+		if at.End.Byte-at.Start.Byte > len(s.Name) {
+			at.Start.Byte++
+			at.Start.Column++
+		}
+		return at
+	case hcl.TraverseIndex:
+		return s.SrcRange
+	}
+	return t.SourceRange()
 }
 
 func (r *resolver) credential(name string, t hcl.Traversal, as *attribute, static bool) {
 	at, d := t.SourceRange(), r.scope.credentials[name]
 	if d == nil {
-		r.report(CodeUnknownReference, at, "Unknown credential", "There is no credential %q.%s", name, didYouMean(name, names(r.scope.credentials)))
+		r.report(CodeUnknownReference, stepRange(t, 1), "Unknown credential", "There is no credential %q.%s", name, choices(name, names(r.scope.credentials)))
 		return
 	}
 	d.used = true
 	if static {
-		r.notStatic(at, as, "A credential has its value only once it is resolved")
+		instead := "It takes variables, functions, and locals without addresses or credentials."
+		if as.Instead != "" {
+			instead = as.Instead
+		}
+		r.report(CodeNotStatic, at, "No credential here", "%q is decided before any credential has its value, and would show it. %s", as.Name, instead)
 		return
 	}
 	next, ok := r.instanceStep(d, t)
@@ -233,14 +302,14 @@ func (r *resolver) credential(name string, t hcl.Traversal, as *attribute, stati
 		return
 	}
 	if part, _ := stepName(t, next); part != "username" && part != "password" {
-		r.report(CodeUnknownReference, at, "Unknown reference", "A credential has .username and .password.%s", didYouMean(part, []string{"username", "password"}))
+		r.report(CodeUnknownReference, stepRange(t, next), "Unknown reference", "A credential has .username and .password.%s", didYouMean(part, []string{"username", "password"}))
 	}
 }
 
 func (r *resolver) template(name string, t hcl.Traversal, as *attribute, static bool) {
 	at, d := t.SourceRange(), r.scope.templates[name]
 	if d == nil {
-		r.report(CodeUnknownReference, at, "Unknown template", "There is no template %q.%s", name, didYouMean(name, names(r.scope.templates)))
+		r.report(CodeUnknownReference, stepRange(t, 1), "Unknown template", "There is no template %q.%s", name, choices(name, names(r.scope.templates)))
 		return
 	}
 	if static {
@@ -255,6 +324,6 @@ func (r *resolver) template(name string, t hcl.Traversal, as *attribute, static 
 	if !ok {
 		r.report(CodeWholeResource, at, "A whole template is not a value", "Name one of its outputs: %s.", list(names(d.inside.outputs), "or"))
 	} else if d.inside.outputs[output] == nil {
-		r.report(CodeUnknownReference, at, "Unknown output", "The template %q has no output %q.%s It has %s.", name, output, didYouMean(output, names(d.inside.outputs)), list(names(d.inside.outputs), "and"))
+		r.report(CodeUnknownReference, stepRange(t, 2), "Unknown output", "The template %q has no output %q.%s", name, output, choices(output, names(d.inside.outputs)))
 	}
 }

@@ -19,13 +19,15 @@ type keyUse struct {
 	decl *decl
 	key  string
 	at   hcl.Range
+	// missing says that there is no such key, which has been reported.
+	missing bool
 }
 
 // resource resolves container.NAME.port.PORT.PART and what may be wrong with it.
 func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *attribute, static bool) {
 	at, d := t.SourceRange(), r.scope.resources[kind][name]
 	if d == nil {
-		r.unknownResource(kind, name, at)
+		r.unknownResource(kind, name, stepRange(t, 1))
 		return
 	}
 	if static {
@@ -44,7 +46,7 @@ func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *at
 		return
 	}
 	if step, _ := stepName(t, i); step != "port" {
-		r.notExported(d, step, at)
+		r.notExported(d, step, stepRange(t, i))
 		return
 	}
 	port, ok := stepName(t, i+1)
@@ -55,7 +57,7 @@ func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *at
 		return
 	}
 	if !slices.Contains(d.portNames, port) {
-		r.unknownPort(d, port, at)
+		r.unknownPort(d, port, stepRange(t, i+1))
 		return
 	}
 	r.endpointPart(d, port, t, i+2)
@@ -67,10 +69,10 @@ func (r *resolver) unknownResource(kind addr.Kind, name string, at hcl.Range) {
 		other = addr.Container
 	}
 	if r.scope.resources[other][name] != nil {
-		r.report(CodeUnknownReference, at, "Unknown "+string(kind), "There is no %s %q. Did you mean \"%s.%s\"?", kind, name, other, name)
+		r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s.%s. Did you mean %s.%s?", kind, name, other, name)
 		return
 	}
-	r.report(CodeUnknownReference, at, "Unknown "+string(kind), "There is no %s %q.%s", kind, name, didYouMean(name, names(r.scope.resources[kind])))
+	r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s %q.%s", kind, name, choices(name, names(r.scope.resources[kind])))
 }
 
 // instanceStep checks the key of what has for_each, and gives the step after it.
@@ -96,7 +98,7 @@ func (r *resolver) instanceStep(d *decl, t hcl.Traversal) (int, bool) {
 		return 0, false
 	}
 	if ok {
-		r.scope.spec.keyUses = append(r.scope.spec.keyUses, keyUse{d, key, t.SourceRange()})
+		r.scope.spec.keyUses = append(r.scope.spec.keyUses, keyUse{decl: d, key: key, at: t.SourceRange()})
 	}
 	return 3, true
 }
@@ -115,7 +117,7 @@ func (r *resolver) notExported(d *decl, step string, at hcl.Range) {
 	path := d.kind.Name + "." + d.name
 	switch {
 	case slices.Contains(d.portNames, step):
-		r.report(CodeUnknownReference, at, "Unknown reference", "Did you mean %s.port.%s?", path, step)
+		r.report(CodeUnknownReference, at, "Unknown reference", "%s has no %q. Did you mean %s.port.%s?", path, step, path, step)
 	case slices.Contains(endpointParts, step):
 		r.report(CodeUnknownReference, at, "Which port?", "A resource may have several ports, so name one: %s.%s", path, d.portExample())
 	case nearest(step, []string{"port"}) != "":
@@ -133,7 +135,7 @@ func (r *resolver) unknownPort(d *decl, port string, at hcl.Range) {
 		r.report(CodeUnknownReference, at, "Unknown port", "%s declares no port. Add port %q { guest = … } to it.", path, port)
 		return
 	}
-	r.report(CodeUnknownReference, at, "Unknown port", "%s has no port %q.%s It has %s.", path, port, didYouMean(port, d.portNames), list(d.portNames, "and"))
+	r.report(CodeUnknownReference, at, "Unknown port", "%s has no port %q.%s", path, port, choices(port, d.portNames))
 }
 
 func (r *resolver) endpointPart(d *decl, port string, t hcl.Traversal, i int) {
@@ -141,7 +143,7 @@ func (r *resolver) endpointPart(d *decl, port string, t hcl.Traversal, i int) {
 	if !ok {
 		return
 	}
-	at, path := t.SourceRange(), d.kind.Name+"."+d.name+".port."+port
+	path := d.kind.Name + "." + d.name + ".port." + port
 	parts := endpointParts
 	if part == "from_host" {
 		i++
@@ -151,8 +153,9 @@ func (r *resolver) endpointPart(d *decl, port string, t hcl.Traversal, i int) {
 			return
 		}
 	}
+	at := stepRange(t, i)
 	if !slices.Contains(parts, part) {
-		r.report(CodeUnknownReference, at, "Unknown reference", "%s has no %q.%s It has %s.", path, part, didYouMean(part, parts), list(parts, "and"))
+		r.report(CodeUnknownReference, at, "Unknown reference", "%s has no %q.%s", path, part, choices(part, parts))
 		return
 	}
 	if (part == "url" || part == "scheme") && !d.hasScheme(port) {

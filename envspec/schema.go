@@ -92,6 +92,8 @@ type block struct {
 	AtMostOne [][]string
 	// Static makes every argument in the block and below it static.
 	Static bool
+	// Foreign has what other tools call what may stand in the block.
+	Foreign map[string]string
 	// Later says that this envctl knows the block but cannot carry it out yet.
 	Later bool
 }
@@ -113,6 +115,9 @@ func (b *block) block(name string) *block {
 	}
 	return nil
 }
+
+// foreign gives this language's name for another tool's, or "".
+func (b *block) foreign(name string) string { return b.Foreign[name] }
 
 func (b *block) attrNames() []string {
 	names := make([]string, len(b.Attrs))

@@ -55,6 +55,12 @@ func containerBlock() *block {
 		Name: "container", Labels: []string{"name"},
 		Doc:        "A Linux container.",
 		ExactlyOne: [][]string{{"image", "build"}},
+		Foreign: map[string]string{
+			"environment": "env", "ports": "port", "expose": "port", "volumes": "volume", "mounts": "volume", "healthcheck": "ready",
+			"health_check": "ready", "count": "for_each", "mem_limit": "memory", "workdir": "working_dir", "working_directory": "working_dir",
+			"cmd": "command", "args": "command", "stop_grace_period": "stop_grace", "stop_timeout": "stop_grace", "capabilities": "cap_add",
+			"configs": "file", "secrets": "file", "needs": "depends_on",
+		},
 		Attrs: []attribute{
 			{Name: "image", Type: stringValue, Static: true, Doc: "The image to run."},
 			{Name: "command", Type: stringsValue, Doc: "Arguments in place of the image's own command.", Instead: argvHint},

@@ -1,5 +1,7 @@
 package envspec
 
+const winArgvHint = "A command line can be read by every process on the machine. Hand the secret over in env, or in a registry, vault or file layer."
+
 const winHint = "This value is shown in plans. Hand the secret over in a registry, env, vault, odbc or file layer."
 
 func sourceAttrs() []attribute {
@@ -54,9 +56,9 @@ func layerBlocks() []*block {
 		{
 			Name: "package", Labels: []string{"name"}, Doc: "Installs an MSI, or an EXE installer.",
 			Attrs: append(sourceAttrs(),
-				attribute{Name: "args", Type: stringsValue, Doc: "Arguments after the installer's own silent ones.", Instead: argvHint},
+				attribute{Name: "args", Type: stringsValue, Doc: "Arguments after the installer's own silent ones.", Instead: winArgvHint},
 				attribute{Name: "properties", Type: mapValue, Doc: "MSI public properties.", Instead: "msiexec takes properties on its command line, which every process can read. Hand the secret over in a registry, vault or file layer."},
-				attribute{Name: "uninstall", Type: stringsValue, Doc: "The command that removes what an EXE installed; an MSI needs none.", Instead: argvHint},
+				attribute{Name: "uninstall", Type: stringsValue, Doc: "The command that removes what an EXE installed; an MSI needs none.", Instead: winArgvHint},
 				timeoutAttr("30m")),
 		},
 		{
@@ -83,7 +85,7 @@ func layerBlocks() []*block {
 		{
 			Name: "service", Labels: []string{"name"}, Doc: "Sets up a Windows service; without `command`, one that a layer below brought.",
 			Attrs: []attribute{
-				{Name: "command", Type: stringValue, Doc: "The command line that it runs.", Instead: argvHint},
+				{Name: "command", Type: stringValue, Doc: "The command line that it runs.", Instead: winArgvHint},
 				{Name: "display_name", Type: stringValue, Doc: "What the service manager calls it.", Instead: winHint},
 				{Name: "startup", Type: stringValue, Enum: []string{"auto", "delayed", "manual", "disabled"}, Doc: "When it starts; as it is where left out."},
 				{Name: "state", Type: stringValue, Enum: []string{"running", "stopped"}, Doc: "What it should be doing; as it is where left out."},
@@ -135,7 +137,7 @@ func layerBlocks() []*block {
 				{Name: "run", Type: textValue, Required: true, Doc: "The script's text; `file(\"seed.ps1\")` reads it from a file."},
 				{Name: "interpreter", Type: stringValue, Enum: []string{"powershell", "pwsh", "cmd"}, Doc: "`\"powershell\"` where left out."},
 				{Name: "creates", Type: stringValue, Doc: "A path; the script is skipped where it exists.", Instead: winHint},
-				{Name: "unless", Type: stringValue, Doc: "A command; the script is skipped where it ends with 0.", Instead: argvHint},
+				{Name: "unless", Type: stringValue, Doc: "A command; the script is skipped where it ends with 0.", Instead: winArgvHint},
 				{Name: "undo", Type: textValue, Doc: "A script that takes back what run did."},
 				{Name: "env", Type: textsValue, Doc: "Environment variables of the script."},
 				timeoutAttr("10m"),
@@ -144,8 +146,8 @@ func layerBlocks() []*block {
 		{
 			Name: "app", Labels: []string{"name"}, Doc: "Keeps a program running.",
 			Attrs: []attribute{
-				{Name: "command", Type: stringValue, Required: true, Doc: "The program's path.", Instead: argvHint},
-				{Name: "args", Type: stringsValue, Doc: "Its arguments.", Instead: argvHint},
+				{Name: "command", Type: stringValue, Required: true, Doc: "The program's path.", Instead: winArgvHint},
+				{Name: "args", Type: stringsValue, Doc: "Its arguments.", Instead: winArgvHint},
 				{Name: "working_dir", Type: stringValue, Doc: "Folder that it starts in.", Instead: winHint},
 				{Name: "env", Type: textsValue, Doc: "Environment variables of the program."},
 				{Name: "session", Type: stringValue, Enum: []string{"service", "interactive"}, Doc: "`\"service\"` where left out; `\"interactive\"` has a desktop."},

@@ -160,7 +160,7 @@ func (sc *scope) declare(kind *block, b *hclsyntax.Block) hcl.Diagnostics {
 		if kind.Name == "environment" {
 			return append(diags, fault(CodeDuplicate, b.DefRange(), "Two environments", "A spec has one environment block; the other is at %s. A folder holds one spec.", place(before.block.TypeRange)))
 		}
-		return append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate name", "There already is a %s %q, at %s. Give one of them another name.", kind.Name, name, place(before.block.TypeRange)))
+		return append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate name", "%s %q is already declared at %s. Give one of them another name.", kind.Name, name, place(before.block.TypeRange)))
 	}
 	d.findPorts()
 	sc.all = append(sc.all, d)
@@ -179,7 +179,7 @@ func (sc *scope) declareLocals(b *hclsyntax.Block) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, a := range sortedAttrs(b.Body.Attributes) {
 		if before := sc.locals[a.Name]; before != nil {
-			diags = append(diags, fault(CodeDuplicate, a.NameRange, "Duplicate name", "There already is a local %q, at %s. Give one of them another name.", a.Name, place(before.attr.NameRange)))
+			diags = append(diags, fault(CodeDuplicate, a.NameRange, "Duplicate name", "local.%s is already declared at %s. Give one of them another name.", a.Name, place(before.attr.NameRange)))
 			continue
 		}
 		sc.locals[a.Name] = &local{scope: sc, attr: a}

@@ -14,16 +14,29 @@ import (
 // stand together. What is in the arguments is looked at later.
 func checkStructure(body *hclsyntax.Body, s *block, at hcl.Range, title string) hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	given := map[string]hcl.Range{}
+	given, meant := map[string]hcl.Range{}, meanings{}
 	for _, a := range sortedAttrs(body.Attributes) {
 		given[a.Name] = a.NameRange
 		if s.Free || s.attr(a.Name) != nil {
 			continue
 		}
 		diags = append(diags, unknownAttribute(a, s, title))
+		delete(given, a.Name)
+		meant.add(a.Name, s)
 	}
-	diags = append(diags, checkBlocks(body, s, title, given)...)
-	return append(diags, checkTogether(s, at, title, given)...)
+	diags = append(diags, checkBlocks(body, s, title, given, meant)...)
+	return append(diags, checkTogether(s, at, title, given, meant)...)
+}
+
+// meanings are the names that misspelt ones probably stand for: they are not reported as missing too.
+type meanings map[string]bool
+
+func (m meanings) add(given string, s *block) {
+	if name := s.foreign(given); name != "" {
+		m[name] = true
+	}
+	m[nearest(given, append(s.attrNames(), s.blockNames()...))] = true
+	m[given] = true
 }
 
 func unknownAttribute(a *hclsyntax.Attribute, s *block, title string) *hcl.Diagnostic {
@@ -32,6 +45,9 @@ func unknownAttribute(a *hclsyntax.Attribute, s *block, title string) *hcl.Diagn
 			"In %s, %q is a block: write %s { … } without the equals sign.", title, a.Name, a.Name)
 	}
 	names := append(s.attrNames(), s.blockNames()...)
+	if name := s.foreign(a.Name); name != "" {
+		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. Here it is called %q.", title, a.Name, name)
+	}
 	if hint := didYouMean(a.Name, names); hint != "" {
 		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q.%s", title, a.Name, hint)
 	}
@@ -41,7 +57,7 @@ func unknownAttribute(a *hclsyntax.Attribute, s *block, title string) *hcl.Diagn
 	return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. It takes %s.", title, a.Name, list(s.attrNames(), "and"))
 }
 
-func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]hcl.Range) hcl.Diagnostics {
+func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]hcl.Range, meant meanings) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	count := map[string]int{}
 	first := map[string]hcl.Range{} // by type and label
@@ -53,12 +69,13 @@ func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]
 			diags = append(diags, ds...)
 			if kind != nil && inner != nil {
 				given[kind.Name] = b.TypeRange
-				diags = append(diags, checkStructure(inner, kind, b.DefRange(), blockTitle(kind.Name, b.Labels[1:]))...)
+				diags = append(diags, checkStructure(inner, kind, b.DefRange(), "the content of "+blockTitle("dynamic", b.Labels))...)
 			}
 			continue
 		}
 		if kind == nil {
 			diags = append(diags, unknownBlock(b, s, title))
+			meant.add(b.Type, s)
 			continue
 		}
 		given[b.Type] = b.TypeRange
@@ -69,7 +86,7 @@ func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]
 		}
 		diags = append(diags, checkLabels(b, kind)...)
 		count[b.Type]++
-		if kind.Max > 0 && count[b.Type] > kind.Max {
+		if kind.Max > 0 && count[b.Type] > kind.Max && !s.isFile() {
 			diags = append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate block",
 				"%s takes one %q block; the first is at %s.", title, b.Type, place(first[b.Type])))
 		} else if len(b.Labels) > 0 && !s.isFile() {
@@ -100,6 +117,9 @@ func unknownBlock(b *hclsyntax.Block, s *block, title string) *hcl.Diagnostic {
 			"In %s, %q is an argument: write %s = … with an equals sign.", title, b.Type, b.Type)
 	}
 	names := append(s.blockNames(), s.attrNames()...)
+	if name := s.foreign(b.Type); name != "" {
+		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. Here it is called %q.", title, b.Type, name)
+	}
 	if hint := didYouMean(b.Type, names); hint != "" {
 		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q.%s", title, b.Type, hint)
 	}
@@ -132,20 +152,20 @@ func checkLabels(b *hclsyntax.Block, kind *block) hcl.Diagnostics {
 }
 
 // checkTogether checks what must be there and what excludes each other.
-func checkTogether(s *block, at hcl.Range, title string, given map[string]hcl.Range) hcl.Diagnostics {
+func checkTogether(s *block, at hcl.Range, title string, given map[string]hcl.Range, meant meanings) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, a := range s.Attrs {
-		if _, ok := given[a.Name]; a.Required && !ok {
+		if _, ok := given[a.Name]; a.Required && !ok && !meant[a.Name] {
 			diags = append(diags, fault(CodeMissing, at, "A required argument is missing", "%s needs %q: %s", title, a.Name, a.Doc))
 		}
 	}
 	for _, b := range s.Blocks {
-		if _, ok := given[b.Name]; b.Required && !ok {
+		if _, ok := given[b.Name]; b.Required && !ok && !meant[b.Name] {
 			diags = append(diags, fault(CodeMissing, at, "A required block is missing", "%s needs a %q block: %s", title, b.Name, b.Doc))
 		}
 	}
 	for _, set := range s.ExactlyOne {
-		if here := present(set, given); len(here) == 0 {
+		if here := present(set, given); len(here) == 0 && !slices.ContainsFunc(set, func(n string) bool { return meant[n] }) {
 			diags = append(diags, fault(CodeMissing, at, "Something is missing", "%s needs one of %s.", title, list(set, "or")))
 		} else if len(here) > 1 {
 			diags = append(diags, fault(CodeConflict, given[here[1]], "These exclude each other", "%s takes only one of %s; %q is at %s.", title, list(set, "and"), here[0], place(given[here[0]])))
@@ -190,9 +210,10 @@ func dynamicBlock(kind *block) *block {
 	d := &block{
 		Name: "dynamic",
 		Attrs: []attribute{
-			{Name: "for_each", Type: anyValue, Required: true, Static: kind.Static},
+			{Name: "for_each", Type: anyValue, Required: true, Static: kind.Static, Doc: "what to go over."},
 			{Name: "iterator", Type: anyValue, Literal: true},
-			{Name: "labels", Type: stringsValue, Required: len(kind.Labels) > 0 && !kind.OptionalLabel, Static: kind.Static},
+			{Name: "labels", Type: stringsValue, Required: len(kind.Labels) > 0 && !kind.OptionalLabel, Static: kind.Static,
+				Doc: "a list with the label of each block, such as [" + kind.Name + ".key]."},
 		},
 		Blocks: []*block{{Name: "content", Max: 1, Required: true, Free: true, Doc: "what each block holds."}},
 	}

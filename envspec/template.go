@@ -30,12 +30,12 @@ func (sc *scope) loadTemplate(t *decl) hcl.Diagnostics {
 	dir := resolvePath(sc.dir, source)
 	for outer := sc; outer != nil; outer = outer.parent {
 		if sameFolder(outer.dir, dir) {
-			return hcl.Diagnostics{fault(CodeCycle, at, "A template that contains itself", "%s is the folder that this block is in, or one around it:\n%sA template cannot use itself.", source, sc.callers())}
+			return hcl.Diagnostics{fault(CodeCycle, at, "A template that contains itself", "%s is a folder that this block is in:\n%sA template cannot use itself.", source, t.callers())}
 		}
 	}
 	files, err := specFiles(dir)
 	if err != nil {
-		return hcl.Diagnostics{fault(CodeFile, at, "No such template", "%v.", plainError(err))}
+		return hcl.Diagnostics{fault(CodeFile, at, "No such template", "Cannot read the folder %s. Is the path right, from the folder of this file?", dir)}
 	}
 	if len(files) == 0 {
 		return hcl.Diagnostics{fault(CodeFile, at, "No such template", "There is no *%s file in %s.", Suffix, dir)}
@@ -55,11 +55,11 @@ func sameFolder(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(ia, ib)
 }
 
-// callers lists the template blocks around a scope, innermost first.
-func (sc *scope) callers() string {
+// callers lists a template block and those around it, innermost first.
+func (d *decl) callers() string {
 	var b strings.Builder
-	for ; sc.call != nil; sc = sc.parent {
-		b.WriteString("  template." + sc.call.name + "  (" + place(sc.call.block.TypeRange) + ")\n")
+	for ; d != nil; d = d.scope.call {
+		b.WriteString("  template." + d.name + "  (" + place(d.block.TypeRange) + ")\n")
 	}
 	return b.String()
 }
@@ -93,7 +93,7 @@ func (sc *scope) resolveInputs(t *decl) hcl.Diagnostics {
 		}
 		v := t.inside.variables[a.Name]
 		if v == nil {
-			r.report(CodeUnknownAttribute, a.NameRange, "Unknown input", "The template %q has no variable %q.%s It has %s.", t.name, a.Name, didYouMean(a.Name, names(t.inside.variables)), list(names(t.inside.variables), "and"))
+			r.report(CodeUnknownAttribute, a.NameRange, "Unknown input", "The template %q has no variable %q.%s", t.name, a.Name, choices(a.Name, names(t.inside.variables)))
 			continue
 		}
 		v.input, v.inputUses, v.addressed = a, one.uses, sc.addressed(one.uses)

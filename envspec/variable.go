@@ -36,6 +36,11 @@ func (v *variable) read(e *evaluation) {
 		for _, d := range diags {
 			d.Extra = CodeType
 		}
+		for _, d := range diags {
+			if word := hcl.ExprAsKeyword(a.Expr); word != "" {
+				d.Detail = fmt.Sprintf("There is no type %q.%s", word, choices(word, typeWords))
+			}
+		}
 		e.diags = append(e.diags, diags...)
 		if !diags.HasErrors() {
 			v.typ, v.defaults = ty, defaults
@@ -44,7 +49,7 @@ func (v *variable) read(e *evaluation) {
 	r := v.decl.reader(e.view(v.decl.scope, addr.Host), nil)
 	v.sensitive = r.boolean("sensitive")
 	r.str("description")
-	if a := b.Attributes["default"]; a != nil && !e.spec.broken[a] {
+	if a := b.Attributes["default"]; a != nil {
 		val, diags := a.Expr.Value(r.ctx)
 		if val = e.settle(val, diags); !diags.HasErrors() {
 			v.fallback = v.convert(e, val, a.Expr.Range(), "the default of "+v.String())
@@ -54,6 +59,8 @@ func (v *variable) read(e *evaluation) {
 	}
 	e.diags = append(e.diags, r.in.diags...)
 }
+
+var typeWords = []string{"string", "number", "bool", "any", "list", "set", "map", "object", "tuple"}
 
 func (v *variable) String() string { return "var." + v.decl.name }
 
@@ -138,9 +145,6 @@ func (v *view) validate(x *variable, val cty.Value, at hcl.Range) {
 		}
 		cond, message := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
 		e := v.eval
-		if e.spec.broken[cond] || e.spec.broken[message] {
-			continue
-		}
 		ctx := v.base.NewChild()
 		ctx.Variables = map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{x.decl.name: val})}
 		got, diags := cond.Expr.Value(ctx)

@@ -1,0 +1,7 @@
+environment "shop" {}
+container "web" {
+  image = "nginx"
+  env {
+    A = "b"
+  }
+}

@@ -1,0 +1,8 @@
+environment "shop" {}
+container "web" {
+  image = "nginx"
+  port = {
+    guest = 80
+  }
+  build = "."
+}

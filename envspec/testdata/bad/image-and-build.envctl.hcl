@@ -1,0 +1,8 @@
+environment "shop" {}
+container "web" {
+  image = "nginx"
+  build { inline = "FROM scratch" }
+}
+container "db" {
+  command = ["postgres"]
+}

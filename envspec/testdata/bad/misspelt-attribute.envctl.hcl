@@ -1,0 +1,6 @@
+environment "shop" {}
+container "db" {
+  image       = "postgres:17"
+  workingdir  = "/data"
+  dependson   = []
+}

@@ -1,0 +1,4 @@
+environment "shop" {}
+contianer "db" {
+  image = "postgres:17"
+}

@@ -1,0 +1,4 @@
+environment "shop" {
+  requires = "new"
+}
+container "web" { image = "nginx" }

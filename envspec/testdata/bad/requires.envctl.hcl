@@ -1,0 +1,4 @@
+environment "shop" {
+  requires = ">= 9.0"
+}
+container "web" { image = "nginx" }

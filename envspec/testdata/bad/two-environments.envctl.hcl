@@ -1,0 +1,3 @@
+environment "a" {}
+environment "b" {}
+container "web" { image = "nginx" }

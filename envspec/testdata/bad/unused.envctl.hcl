@@ -1,0 +1,7 @@
+environment "shop" {}
+variable "tag" { default = "1" }
+credential "db" {
+  username = "x"
+  generate {}
+}
+container "web" { image = "nginx" }
