@@ -142,7 +142,7 @@ func (c *Conn) lose(err error) {
 }
 
 // watch gives the connection up when the machine shows no sign of life.
-func (c *Conn) watch() {
+func (c *Conn) watch(keepalive, dead time.Duration) {
 	tick := time.NewTicker(keepalive)
 	defer tick.Stop()
 	asked := make(chan struct{}, 1)

@@ -40,6 +40,8 @@ type Machine struct {
 	Progress func(sent, total int64)
 	// Log gets what is worth reading afterwards; nil means nobody.
 	Log *slog.Logger
+
+	keepalive, dead time.Duration // for tests; 0 means the constants
 }
 
 // Connect makes a connection. The helper is started first and uploaded only where that fails: that it
@@ -53,6 +55,9 @@ func Connect(ctx context.Context, m Machine) (*Conn, error) {
 	}
 	if m.WinRM.CleanupTimeout == 0 {
 		m.WinRM.CleanupTimeout = cleanupLimit
+	}
+	if m.keepalive == 0 {
+		m.keepalive, m.dead = keepalive, dead
 	}
 	helper, err := helperPath(m.HelperSHA256)
 	if err != nil {
@@ -80,7 +85,7 @@ func connect(ctx context.Context, client *winrm.Client, helper string, m Machine
 			_ = shell.Close(ctx)
 		}
 	}()
-	c, err = start(ctx, client, shell, helper, m.Log)
+	c, err = start(ctx, client, shell, helper, m)
 	if !errors.Is(err, ErrNoHelper) || m.LookOnly {
 		return c, err
 	}
@@ -88,7 +93,7 @@ func connect(ctx context.Context, client *winrm.Client, helper string, m Machine
 	if err := bring(ctx, shell, helper, m); err != nil {
 		return nil, fmt.Errorf("bring the helper to %s: %w", helper, err)
 	}
-	c, err = start(ctx, client, shell, helper, m.Log)
+	c, err = start(ctx, client, shell, helper, m)
 	if errors.Is(err, ErrNoHelper) {
 		err = fmt.Errorf("%w, although it was brought there: an antivirus program or AppLocker may keep %s from running; allow it", err, helper)
 	}
@@ -96,7 +101,7 @@ func connect(ctx context.Context, client *winrm.Client, helper string, m Machine
 }
 
 // start starts the helper and shakes hands with it.
-func start(ctx context.Context, client *winrm.Client, shell *winrm.Shell, helper string, log *slog.Logger) (*Conn, error) {
+func start(ctx context.Context, client *winrm.Client, shell *winrm.Shell, helper string, m Machine) (*Conn, error) {
 	// The command lives as long as the connection, and its start only as long as ctx.
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
@@ -106,7 +111,7 @@ func start(ctx context.Context, client *winrm.Client, shell *winrm.Shell, helper
 		end(err)
 		return nil, err
 	}
-	c := &Conn{client: client, shell: shell, cmd: cmd, end: end, log: log, lost: make(chan struct{})}
+	c := &Conn{client: client, shell: shell, cmd: cmd, end: end, log: m.Log, lost: make(chan struct{})}
 	c.tasks.Go(c.drain)
 	hands, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the helper did not answer within %s", startLimit))
 	defer cancel()
@@ -118,7 +123,7 @@ func start(ctx context.Context, client *winrm.Client, shell *winrm.Shell, helper
 		stop()
 		return nil, c.failed(ctx, err)
 	}
-	c.tasks.Go(c.watch)
+	c.tasks.Go(func() { c.watch(m.keepalive, m.dead) })
 	return c, nil
 }
 
