@@ -14,6 +14,7 @@ var (
 	user32   = windows.NewLazySystemDLL("user32.dll")
 	msi      = windows.NewLazySystemDLL("msi.dll")
 	iphlpapi = windows.NewLazySystemDLL("iphlpapi.dll")
+	netapi32 = windows.NewLazySystemDLL("netapi32.dll")
 
 	procRegSetValueEx       = advapi32.NewProc("RegSetValueExW")
 	procRegDeleteKeyEx      = advapi32.NewProc("RegDeleteKeyExW")
@@ -25,6 +26,15 @@ var (
 	procMsiRecordGetString  = msi.NewProc("MsiRecordGetStringW")
 	procMsiCloseHandle      = msi.NewProc("MsiCloseHandle")
 	procMsiProductState     = msi.NewProc("MsiQueryProductStateW")
+	procCredWrite           = advapi32.NewProc("CredWriteW")
+	procCredRead            = advapi32.NewProc("CredReadW")
+	procCredDelete          = advapi32.NewProc("CredDeleteW")
+	procCredFree            = advapi32.NewProc("CredFree")
+	procNetUserAdd          = netapi32.NewProc("NetUserAdd")
+	procNetUserSetInfo      = netapi32.NewProc("NetUserSetInfo")
+	procNetUserDel          = netapi32.NewProc("NetUserDel")
+	procNetGroupAddMembers  = netapi32.NewProc("NetLocalGroupAddMembers")
+	procNetGroupDelMembers  = netapi32.NewProc("NetLocalGroupDelMembers")
 	procGetExtendedTCPTable = iphlpapi.NewProc("GetExtendedTcpTable")
 )
 

@@ -10,7 +10,9 @@ import (
 )
 
 // subfolders are what the helper's folder may hold beside the manifest.
-func (m *Machine) subfolders() []string { return []string{"layers", "cache", "backup", "run", "logs"} }
+func (m *Machine) subfolders() []string {
+	return []string{"layers", "cache", "backup", "run", "logs", "apps"}
+}
 
 // prepareDir makes the helper's folder and lets nobody in but administrators.
 func (m *Machine) prepareDir() error {

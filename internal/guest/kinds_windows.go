@@ -9,5 +9,10 @@ func windowsKinds() map[string]kind {
 	kinds["service"] = serviceKind{}
 	kinds["env"] = envKind{}
 	kinds["firewall"] = firewallKind{}
+	kinds["user"] = userKind{}
+	kinds["vault"] = vaultKind{}
+	kinds["odbc"] = odbcKind{}
+	kinds["app"] = appKind{}
+	kinds["reboot"] = rebootKind{pending: restartPending}
 	return kinds
 }

@@ -3,12 +3,14 @@ package guest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 )
 
 // restart asks Windows to restart now. It is shutdown.exe and not InitiateSystemShutdownEx, which
@@ -27,6 +29,34 @@ func restart() error {
 		return fmt.Errorf("shutdown.exe ended with exit code %d: %s", code, out.text())
 	}
 	return nil
+}
+
+// restartPending looks where Windows notes that it wants to restart.
+func restartPending() (string, error) {
+	const current = `SOFTWARE\Microsoft\Windows\CurrentVersion\`
+	for _, place := range []struct{ path, why string }{
+		{current + `Component Based Servicing\RebootPending`, "Windows has serviced its components"},
+		{current + `WindowsUpdate\Auto Update\RebootRequired`, "Windows Update asks for it"},
+	} {
+		k, err := registry.OpenKey(registry.LOCAL_MACHINE, place.path, registry.QUERY_VALUE)
+		if err == nil {
+			k.Close()
+			return place.why, nil
+		}
+		if !errors.Is(err, registry.ErrNotExist) {
+			return "", err
+		}
+	}
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Control\Session Manager`, registry.QUERY_VALUE)
+	if err != nil {
+		return "", err
+	}
+	defer k.Close()
+	renames, _, err := k.GetStringsValue("PendingFileRenameOperations")
+	if err == nil && len(renames) > 0 {
+		return "files in use are to be replaced", nil
+	}
+	return "", nil
 }
 
 // removeProgram removes the helper's folder with the programs in it. One that runs cannot be deleted,

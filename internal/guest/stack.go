@@ -157,6 +157,9 @@ func (w *walk) resume(ctx context.Context, s *step, top *guestproto.ManifestLaye
 		return false, nil
 	}
 	done, err := r.resume(ctx, s)
+	if errors.Is(err, errRestart) {
+		return false, w.restart(s.layer.ID())
+	}
 	if err != nil || !done {
 		return false, w.failed(s.layer.ID(), err)
 	}
@@ -209,11 +212,7 @@ func (w *walk) apply(ctx context.Context, l guestproto.Layer) error {
 	err = w.m.kinds[l.Kind].apply(ctx, s)
 	switch {
 	case errors.Is(err, errRestart):
-		w.emit(guestproto.Event{Type: "reboot", Layer: id})
-		if rerr := w.m.restart(); rerr != nil {
-			return w.failed(id, fmt.Errorf("restart the machine: %w", rerr))
-		}
-		return err
+		return w.restart(id)
 	case errors.Is(err, errRestarting):
 		if cerr := w.complete(id, &w.man.Layers[len(w.man.Layers)-1]); cerr != nil {
 			return cerr
@@ -224,6 +223,15 @@ func (w *walk) apply(ctx context.Context, l guestproto.Layer) error {
 		return w.failed(id, err)
 	}
 	return w.complete(id, &w.man.Layers[len(w.man.Layers)-1])
+}
+
+// restart says so and does it; what it answers is not nil.
+func (w *walk) restart(id string) error {
+	w.emit(guestproto.Event{Type: "reboot", Layer: id})
+	if err := w.m.restart(); err != nil {
+		return w.failed(id, fmt.Errorf("restart the machine: %w", err))
+	}
+	return errRestart
 }
 
 // complete marks the top layer as applied.
