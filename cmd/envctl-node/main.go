@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/envctl/envctl/internal/gateway/relay"
 	"github.com/envctl/envctl/internal/sandbox"
 )
 
@@ -18,9 +19,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		role, args = args[0], args[1:]
 	}
 	switch role {
+	case "gateway":
+		return relay.Main(args, stdout, stderr)
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: sandbox")
+	fmt.Fprintln(stderr, "envctl-node: want a role: gateway or sandbox")
 	return 64
 }

@@ -1,0 +1,76 @@
+package windows
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/envctl/envctl/internal/guestproto"
+)
+
+// HashLayers gives copies of the layers with their Hash set: each covers the layer and, through the hash
+// before it, every one under it. Where a source lies on the host and how long a step may take make no
+// difference to what the layer makes, and are left out.
+func HashLayers(layers []guestproto.Layer) []guestproto.Layer {
+	hashed := make([]guestproto.Layer, len(layers))
+	previous := ""
+	for i, l := range layers {
+		body, err := json.Marshal(essence(l))
+		if err != nil {
+			panic(fmt.Sprintf("layer %s cannot be marshalled: %v", l.ID(), err)) // plain data: it always can
+		}
+		h := sha256.New()
+		h.Write([]byte(previous + "\n"))
+		h.Write(body)
+		previous = hex.EncodeToString(h.Sum(nil))
+		hashed[i] = l
+		hashed[i].Hash = previous
+	}
+	return hashed
+}
+
+// essence is what of a layer makes it what it is. JSON writes maps in the order of their keys, so its text is one.
+func essence(l guestproto.Layer) guestproto.Layer {
+	l.Hash = ""
+	if l.Package != nil {
+		p := *l.Package
+		p.Source.Path, p.Timeout = "", 0
+		l.Package = &p
+	}
+	if l.Archive != nil {
+		a := *l.Archive
+		a.Source.Path = ""
+		l.Archive = &a
+	}
+	if l.File != nil && l.File.Source != nil {
+		f, s := *l.File, *l.File.Source
+		s.Path = ""
+		f.Source = &s
+		l.File = &f
+	}
+	if l.Service != nil {
+		s := *l.Service
+		s.Timeout = 0
+		l.Service = &s
+	}
+	if l.Script != nil {
+		s := *l.Script
+		s.Timeout = 0
+		l.Script = &s
+	}
+	return l
+}
+
+// sources are the files that a layer brings in.
+func sources(l guestproto.Layer) []guestproto.Source {
+	switch {
+	case l.Package != nil:
+		return []guestproto.Source{l.Package.Source}
+	case l.Archive != nil:
+		return []guestproto.Source{l.Archive.Source}
+	case l.File != nil && l.File.Source != nil:
+		return []guestproto.Source{*l.File.Source}
+	}
+	return nil
+}
