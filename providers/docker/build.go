@@ -23,7 +23,7 @@ import (
 const lastLines = 20
 
 var (
-	noNetwork = regexp.MustCompile(`(?i)temporary failure (in name resolution|resolving)|could not resolve|name or service not known|network is unreachable|could not connect to|connection timed out|unable to connect|no such host|EAI_AGAIN|bad address|i/o timeout|dial tcp`)
+	noNetwork = regexp.MustCompile(`(?i)temporary failure (in name resolution|resolving)|could not resolve|name or service not known|network is unreachable|could not connect to|connection timed out|unable to connect|no such host|EAI_AGAIN|bad address|i/o timeout|dial tcp|failed to fetch|unable to locate package`)
 	lostImage = regexp.MustCompile(`(?i)no such image|unable to find image|image not found`)
 	buildStep = regexp.MustCompile(`^Step (\d+)/(\d+) : (.*)`)
 )
@@ -79,8 +79,9 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case opts.NetworkMode == "" && (noNetwork.MatchString(err.Error()) || slices.ContainsFunc(said, noNetwork.MatchString)):
-			opts.NetworkMode = "host"
+		case opts.NetworkMode == "" && (said.offline || noNetwork.MatchString(err.Error())):
+			// Without the cache, where a step may be that did without what it could not fetch.
+			opts.NetworkMode, opts.NoCache = "host", true
 			report(event.Event{Type: event.Warning,
 				Message: "the build could not reach the network from the engine's bridge; building again on the host's network"})
 			said, err = p.buildOnce(ctx, source, text, opts, report)
@@ -91,12 +92,12 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 		case try == 0 && lostImage.MatchString(err.Error()):
 			continue // another environment's `down` took a layer away that nobody used yet
 		}
-		return fmt.Errorf("building the image: %w%s", err, quoted("the build's last lines", said))
+		return fmt.Errorf("building the image: %w%s", err, quoted("the build's last lines", said.lines))
 	}
 }
 
-// buildOnce sends the context and follows the build to its end. It returns the last lines of the output.
-func (p *Provider) buildOnce(ctx context.Context, source *buildContext, text string, opts build.ImageBuildOptions, report event.Sink) ([]string, error) {
+// buildOnce sends the context and follows the build to its end.
+func (p *Provider) buildOnce(ctx context.Context, source *buildContext, text string, opts build.ImageBuildOptions, report event.Sink) (*tail, error) {
 	r, w := io.Pipe()
 	sent := make(chan error, 1)
 	go func() {
@@ -114,7 +115,7 @@ func (p *Provider) buildOnce(ctx context.Context, source *buildContext, text str
 	if sendErr := <-sent; sendErr != nil && !errors.Is(sendErr, io.ErrClosedPipe) {
 		err = sendErr
 	}
-	return said.lines, err
+	return said, err
 }
 
 func reportBuild(m message, said *tail, report event.Sink) {
@@ -133,6 +134,7 @@ func reportBuild(m message, said *tail, report event.Sink) {
 			report(event.Event{Type: event.Progress, Message: step[3], Current: current, Total: total})
 		}
 		said.add(line)
+		said.offline = said.offline || noNetwork.MatchString(line)
 		report(event.Event{Type: event.Log, Message: line})
 	}
 }
@@ -181,10 +183,11 @@ func labelInstruction(c providers.Change, b *envspec.Build) string {
 	return "LABEL " + strings.Join(words, " ")
 }
 
-// tail keeps the last lines of something long.
+// tail keeps the last lines of a build's output, and whether any line speaks of a network that is not reached.
 type tail struct {
-	keep  int
-	lines []string
+	keep    int
+	lines   []string
+	offline bool
 }
 
 func (t *tail) add(line string) {

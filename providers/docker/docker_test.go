@@ -197,6 +197,7 @@ func (w *world) run(a addr.Addr, command ...string) string {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := sleeper("db")
 	c.Env = map[string]secret.Text{"NAME": secret.Plain("one"), "PASSWORD": {Value: "planted-secret", Sensitive: true}}
@@ -227,7 +228,32 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
+func TestNetworkIsAdoptedOrRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	again := providers.Change{Action: providers.Create, Instance: w.instance, Node: providers.Node{Addr: networkAddr, Identity: "network", Body: &providers.Network{}}}
+	w.must(w.p.Apply(w.ctx, again, w.sink)) // another run made it since it was observed
+	w.must(w.p.WaitReady(w.ctx, again, w.sink))
+
+	// Another instance whose names come to the same.
+	again.Instance.Environment = strings.TrimSuffix(w.instance.Environment, w.instance.Environment[10:])
+	again.Instance.ID = w.instance.Environment[11:] + "-" + w.instance.ID
+	if networkName(again.Instance) != networkName(w.instance) {
+		t.Fatalf("%s is not %s", networkName(again.Instance), networkName(w.instance))
+	}
+	if err := w.p.Apply(w.ctx, again, w.sink); err == nil || !strings.Contains(err.Error(), "not this environment's") {
+		t.Errorf("error %v", err)
+	}
+	c := sleeper("app")
+	c.Volumes = []envspec.Volume{{Name: "data", Target: "/data"}}
+	w.must(w.p.ensureVolumes(w.ctx, w.instance, c))
+	if err := w.p.ensureVolumes(w.ctx, again.Instance, c); err == nil || !strings.Contains(err.Error(), "not this environment's") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestReplaceKeepsVolume(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := shell("db", "echo $WHO >> /data/log; exec sleep 600")
 	c.Volumes = []envspec.Volume{{Name: "data", Target: "/data"}}
@@ -249,6 +275,7 @@ func TestReplaceKeepsVolume(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := sleeper("app")
 	c.Files = []envspec.File{
@@ -283,6 +310,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestIncompleteCreationIsSeen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := sleeper("half")
 	change := w.change(providers.Create, node(c, "1"))
@@ -302,6 +330,7 @@ func TestIncompleteCreationIsSeen(t *testing.T) {
 }
 
 func TestStoppedIsStartedByUpdate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := sleeper("app")
 	n := node(c, "1")
@@ -323,6 +352,7 @@ func TestStoppedIsStartedByUpdate(t *testing.T) {
 }
 
 func TestFailedStartLeavesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	c := sleeper("bad")
 	c.Command, c.Init = []string{"/no/such/program"}, false
@@ -338,6 +368,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 }
 
 func TestSecretStaysHidden(t *testing.T) {
+	t.Parallel()
 	const planted = "planted-s3cret"
 	w := newWorld(t)
 	c := shell("leaky", "echo the password is $PASSWORD; exit 3")

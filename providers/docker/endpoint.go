@@ -29,9 +29,9 @@ func (e endpoint) local() bool {
 	return err == nil && (u.Scheme == "unix" || u.Scheme == "npipe")
 }
 
-// client gives a client that has not dialled yet. The API version is agreed on with the first call.
+// client gives a client that has not dialled yet. Its API version is agreed on later.
 func (e endpoint) client() (*client.Client, error) {
-	opts := []client.Opt{client.WithAPIVersionNegotiation()}
+	var opts []client.Opt
 	u, err := url.Parse(e.host)
 	if err != nil {
 		return nil, err

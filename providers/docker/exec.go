@@ -17,6 +17,9 @@ import (
 // the terminal in the container takes the size of the one that Stdout is. Stdin may be read
 // once more after the command ended; the read's result is thrown away.
 func (p *Provider) Exec(ctx context.Context, o providers.Observed, opts providers.ExecOptions) (int, error) {
+	if err := p.connect(ctx); err != nil {
+		return -1, err
+	}
 	code, err := p.exec(ctx, o.Handle, opts)
 	if err != nil {
 		return code, p.explain(fmt.Errorf("running a command in %s: %w", o.Addr, err))

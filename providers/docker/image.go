@@ -72,6 +72,9 @@ func fitsPlatform(is image.InspectResponse, platform string) bool {
 // by, or the id of an image that only this engine has. An image on the engine is asked before the
 // registry, so that nothing is fetched where nothing has to be.
 func (p *Provider) ResolveImage(ctx context.Context, ref, platform string) (string, error) {
+	if err := p.connect(ctx); err != nil {
+		return "", err
+	}
 	is, err := p.api.ImageInspect(ctx, ref)
 	switch {
 	case err == nil && fitsPlatform(is, platform):

@@ -53,6 +53,9 @@ func (p *Provider) Instances(ctx context.Context) ([]providers.Instance, error) 
 }
 
 func (p *Provider) things(ctx context.Context, filter filters.Args) ([]Thing, error) {
+	if err := p.connect(ctx); err != nil {
+		return nil, err
+	}
 	var all []Thing
 	add := func(kind, name string, labels map[string]string) {
 		all = append(all, Thing{kind, name, providers.Instance{

@@ -19,6 +19,9 @@ import (
 // Logs writes what a container printed, to the writer of the stream that it printed to. With Follow it
 // returns when the container ends or ctx does.
 func (p *Provider) Logs(ctx context.Context, o providers.Observed, opts providers.LogOptions, stdout, stderr io.Writer) error {
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
 	lo := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: opts.Follow, Timestamps: opts.Timestamps}
 	if opts.Tail > 0 {
 		lo.Tail = strconv.Itoa(opts.Tail)

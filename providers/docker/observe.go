@@ -32,6 +32,9 @@ func (p *Provider) ObserveAll(ctx context.Context) ([]providers.Observed, error)
 }
 
 func (p *Provider) observe(ctx context.Context, filter filters.Args) ([]providers.Observed, error) {
+	if err := p.connect(ctx); err != nil {
+		return nil, err
+	}
 	var containers []container.Summary
 	var networks []network.Summary
 	g, gctx := errgroup.WithContext(ctx)
@@ -165,6 +168,9 @@ type PortInUse struct {
 
 // PortsInUse lists the host ports that containers on the engine hold, envctl's or not, sorted by number.
 func (p *Provider) PortsInUse(ctx context.Context) ([]PortInUse, error) {
+	if err := p.connect(ctx); err != nil {
+		return nil, err
+	}
 	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return nil, p.explain(err)

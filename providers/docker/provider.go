@@ -39,6 +39,9 @@ type Provider struct {
 	auth     authStore
 	version  string
 
+	connecting sync.Mutex
+	connected  bool // the API version is agreed on
+
 	pulls, builds chan struct{} // slots
 	images        keyedMutex    // one pull or build of an image at a time
 	hostNetwork   atomic.Bool   // builds have to use the host's network
@@ -89,8 +92,29 @@ func (p *Provider) Engine() string {
 
 // Ping returns nil when the engine answers, and else an error that says where it was looked for and what to do.
 func (p *Provider) Ping(ctx context.Context) error {
-	_, err := p.api.Ping(ctx)
-	return p.explain(err)
+	ping, err := p.api.Ping(ctx)
+	if err != nil {
+		return p.explain(err)
+	}
+	p.connecting.Lock()
+	defer p.connecting.Unlock()
+	if !p.connected {
+		p.api.NegotiateAPIVersionPing(ping)
+		p.connected = true
+	}
+	return nil
+}
+
+// connect agrees on the API version once. The client can do so by itself, but races when its first
+// calls come at the same time.
+func (p *Provider) connect(ctx context.Context) error {
+	p.connecting.Lock()
+	connected := p.connected
+	p.connecting.Unlock()
+	if connected {
+		return nil
+	}
+	return p.Ping(ctx)
 }
 
 // Prepare pulls or builds a container's image, unless it is there.
@@ -102,6 +126,9 @@ func (p *Provider) Prepare(ctx context.Context, c providers.Change, report event
 	if c.Action == providers.Update {
 		return nil // its image is that of the container that is there
 	}
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
 	mask := maskOf(body)
 	_, err := p.ensureImage(ctx, c, body, mask.sink(report))
 	return mask.error(p.explain(err))
@@ -109,6 +136,9 @@ func (p *Provider) Prepare(ctx context.Context, c providers.Change, report event
 
 // Apply makes the network or the container as desired.
 func (p *Provider) Apply(ctx context.Context, c providers.Change, report event.Sink) error {
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
 	if c.Node.Addr.Kind == addr.Network {
 		return p.explain(p.applyNetwork(ctx, c))
 	}
@@ -125,6 +155,9 @@ func (p *Provider) Apply(ctx context.Context, c providers.Change, report event.S
 func (p *Provider) Remove(ctx context.Context, c providers.Change, _ event.Sink) error {
 	if c.Observed == nil {
 		return nil
+	}
+	if err := p.connect(ctx); err != nil {
+		return err
 	}
 	if c.Observed.Addr.Kind == addr.Network {
 		return p.explain(p.removeNetwork(ctx, c.Observed.Handle))

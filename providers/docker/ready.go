@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -30,6 +31,9 @@ func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report eve
 	}
 	if c.Action == providers.None && body.Ready == nil && c.Observed != nil && c.Observed.State == providers.Ready {
 		return nil // seen to be ready, so it is not asked again
+	}
+	if err := p.connect(ctx); err != nil {
+		return err
 	}
 	mask := maskOf(body)
 	w := waiter{p: p, id: containerName(c.Instance, c.Node.Addr), body: body, report: mask.sink(report)}
@@ -90,17 +94,9 @@ func (w *waiter) wait(parent context.Context) error {
 // untilEnded tries check until it passes, the tries are used up, ctx ends, or the container does.
 func (w *waiter) untilEnded(parent context.Context, ready envspec.Ready, check func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(parent)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		done, failed := w.p.api.ContainerWait(ctx, w.id, container.WaitConditionNotRunning)
-		select {
-		case <-done:
-			cancel(errEnded)
-		case <-failed: // ctx ended, or the engine went away; the next try finds out
-		}
-	}()
-	defer func() { cancel(nil); <-watched }()
+	var watching sync.WaitGroup
+	watched := false
+	defer func() { cancel(nil); watching.Wait() }()
 
 	pause := firstPause
 	for {
@@ -115,6 +111,9 @@ func (w *waiter) untilEnded(parent context.Context, ready envspec.Ready, check f
 			return nil
 		}
 		if ctx.Err() != nil {
+			if cause := context.Cause(ctx); !errors.Is(cause, errEnded) && w.last == nil {
+				w.last = err // the only try there was
+			}
 			return context.Cause(ctx)
 		}
 		w.tries++
@@ -122,6 +121,10 @@ func (w *waiter) untilEnded(parent context.Context, ready envspec.Ready, check f
 			w.report(event.Event{Type: event.Progress, Message: "not ready yet: " + firstLine(err.Error())})
 		}
 		w.last = err
+		if !watched { // nobody is asked to watch what is ready at once
+			watched = true
+			watching.Go(func() { w.watch(ctx, cancel) })
+		}
 		if _, ok := errors.AsType[*neverError](err); ok {
 			return err
 		}
@@ -132,6 +135,16 @@ func (w *waiter) untilEnded(parent context.Context, ready envspec.Ready, check f
 			return err
 		}
 		pause = min(pause*3/2, orDuration(ready.Interval, longestPause))
+	}
+}
+
+// watch calls ended when the container ends, and returns then or with ctx.
+func (w *waiter) watch(ctx context.Context, ended context.CancelCauseFunc) {
+	done, failed := w.p.api.ContainerWait(ctx, w.id, container.WaitConditionNotRunning)
+	select {
+	case <-done:
+		ended(errEnded)
+	case <-failed: // ctx ended, or the engine went away; the next try finds out
 	}
 }
 

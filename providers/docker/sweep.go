@@ -19,6 +19,9 @@ import (
 
 // Volumes lists the names of an instance's named volumes.
 func (p *Provider) Volumes(ctx context.Context, i providers.Instance) ([]string, error) {
+	if err := p.connect(ctx); err != nil {
+		return nil, err
+	}
 	list, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: instanceFilter(i)})
 	if err != nil {
 		return nil, p.explain(err)
@@ -50,6 +53,9 @@ func (p *Provider) RemoveVolumes(ctx context.Context, i providers.Instance) erro
 // that were cut short left; and the images that all environments share (the gateway's, the sandbox's) once
 // no container uses them. An image that a container or another instance still uses stays, and is no error.
 func (p *Provider) RemoveImages(ctx context.Context, i providers.Instance) error {
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
 	return errors.Join(p.removeOwnImages(ctx, i), p.removeSharedImages(ctx, labelShared))
 }
 

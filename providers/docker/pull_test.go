@@ -1,0 +1,111 @@
+package docker
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/providers"
+)
+
+// fakeEngine answers pulls with the streams given, one after the other, and has no image.
+func fakeEngine(t *testing.T, streams ...string) (*Provider, *[]string) {
+	t.Helper()
+	var asked []string
+	mux := http.NewServeMux()
+	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })
+	mux.HandleFunc("GET /v1.41/images/{rest...}", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(map[string]string{"message": "No such image"})
+	})
+	mux.HandleFunc("POST /v1.41/images/create", func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("fromImage")+":"+r.URL.Query().Get("tag")+" "+r.URL.Query().Get("platform"))
+		stream := streams[min(len(asked), len(streams))-1]
+		_, _ = fmt.Fprint(w, stream)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	host := "tcp://" + server.Listener.Addr().String()
+	p, err := New(Options{ConfigDir: t.TempDir(), Getenv: func(k string) string {
+		return map[string]string{"DOCKER_HOST": host}[k]
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p, &asked
+}
+
+func TestPull(t *testing.T) {
+	t.Parallel()
+	p, asked := fakeEngine(t,
+		`{"error":"Get https://registry: net/http: TLS handshake timeout"}`,
+		`{"status":"Downloading","id":"a","progressDetail":{"current":10,"total":100}}{"status":"Pull complete","id":"a"}`)
+	c := sleeper("db")
+	c.Image, c.Platform = "ghcr.io/acme/db:1", "linux/amd64"
+	var events []event.Event
+	change := providers.Change{Action: providers.Create, Node: node(c, "1")}
+	sink := func(e event.Event) { events = append(events, e) }
+	for range 2 { // the second finds it pulled
+		if err := p.Prepare(t.Context(), change, sink); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "ghcr.io/acme/db:1 linux/amd64"
+	if len(*asked) != 2 || (*asked)[0] != want || (*asked)[1] != want {
+		t.Errorf("asked for %q", *asked)
+	}
+	last := events[len(events)-1]
+	if last.Type != event.Progress || last.Current != 10 || last.Total != 100 {
+		t.Errorf("events %+v", events)
+	}
+}
+
+func TestPullThatFails(t *testing.T) {
+	t.Parallel()
+	p, asked := fakeEngine(t, `{"error":"pull access denied for acme/db"}`)
+	c := sleeper("db")
+	c.Image = "acme/db:1"
+	err := p.Prepare(t.Context(), providers.Change{Action: providers.Create, Node: node(c, "1")}, func(event.Event) {})
+	if err == nil || !strings.Contains(err.Error(), "docker login docker.io") || len(*asked) != 1 {
+		t.Errorf("asked %q, error %v", *asked, err)
+	}
+	c.Build, c.Image = &envspec.Build{Context: t.TempDir()}, ""
+	err = p.Prepare(t.Context(), providers.Change{Action: providers.Create, Node: node(c, "1")}, func(event.Event) {})
+	if err == nil || !strings.Contains(err.Error(), "Dockerfile") {
+		t.Errorf("a build without a Dockerfile: %v", err)
+	}
+}
+
+func TestEngineOverSSH(t *testing.T) {
+	w := newWorld(t)
+	if _, err := exec.LookPath("docker"); err != nil {
+		t.Skip("this test needs the docker command (apt install docker-cli)")
+	}
+	// An ssh that runs the command here.
+	bin := t.TempDir()
+	script := "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift 2\nexec \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	p := engine(t, Options{ConfigDir: t.TempDir(), Getenv: func(k string) string {
+		return map[string]string{"DOCKER_HOST": "ssh://me@far:2222"}[k]
+	}})
+	near := w.p
+	t.Cleanup(func() { w.p = near })
+	w.p = p
+	c := sleeper("app")
+	w.must(w.up(providers.Create, node(c, "1")))
+	if got := w.run(c.Addr, "echo", "over ssh"); got != "over ssh" {
+		t.Errorf("exec said %q", got)
+	}
+}
