@@ -2,7 +2,6 @@ package guest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +21,6 @@ import (
 	"github.com/envctl/envctl/internal/guestproto"
 	"github.com/envctl/envctl/internal/secret"
 )
-
-// planted must be found in nothing that the helper says or leaves in the clear.
-const planted = "pl4nted-s3cret"
 
 func hidden(s string) secret.Text { return secret.Text{Value: s, Sensitive: true} }
 
@@ -56,24 +52,12 @@ func windowsMachine(t *testing.T) *Machine {
 	return m
 }
 
-// stackOf numbers the layers' hashes so that each covers those under it.
-func stackOf(layers ...guestproto.Layer) []guestproto.Layer {
-	under := ""
-	for i, l := range layers {
-		l.Hash = ""
-		b, _ := json.Marshal(l)
-		under = textSHA256(under + string(b))
-		layers[i].Hash = under
-	}
-	return layers
-}
-
 // applied applies and gives every event as text.
 func applied(t *testing.T, m *Machine, keep int, layers ...guestproto.Layer) (string, error) {
 	t.Helper()
 	var events strings.Builder
 	err := m.Apply(context.Background(), guestproto.ApplyRequest{
-		Owner: guestproto.Owner{Environment: "test", Instance: "1"}, Layers: stackOf(layers...), Keep: keep,
+		Owner: guestproto.Owner{Environment: "test", Instance: "1"}, Layers: numbered(layers...), Keep: keep,
 	}, func(e guestproto.Event) { fmt.Fprintf(&events, "%s %s %s%s\n", e.Type, e.Layer, e.Message, e.Error) })
 	if strings.Contains(events.String(), planted) {
 		t.Errorf("a secret in the events: %s", events.String())

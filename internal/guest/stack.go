@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/envctl/envctl/internal/guestproto"
@@ -19,6 +20,8 @@ type walk struct {
 	man  *guestproto.Manifest
 	emit func(guestproto.Event)
 	mask func(string) string
+
+	forgotten bool // nothing of ours is left but the folder
 }
 
 // Apply carries out a request and reports each step to emit, the last being "end". Between two
@@ -47,7 +50,12 @@ func (w *walk) run(ctx context.Context, masks *masker) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() {
+		unlock()
+		if w.forgotten { // the lock was the last thing in it
+			os.Remove(w.m.Dir)
+		}
+	}()
 	if err := w.check(); err != nil {
 		return err
 	}
@@ -291,6 +299,7 @@ func (m *Machine) recordedStep(entry guestproto.ManifestLayer) (*step, error) {
 // or, where the request says so, everything.
 func (w *walk) finish() error {
 	if w.req.Forget && (w.man == nil || len(w.man.Layers) == 0) {
+		w.forgotten = true
 		return w.m.forget()
 	}
 	if w.man == nil {
