@@ -86,13 +86,13 @@ func (q *quickstart) listen(t *testing.T) (booking, address string) {
 func TestTry(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		env   quickstart
+		env   *quickstart
 		fault string
 	}{
-		{"all is well", quickstart{patients: map[string]patient{seeded.ID: seeded}}, ""},
-		{"nothing was seeded", quickstart{patients: map[string]patient{}}, "seeded patient"},
-		{"the message is refused", quickstart{patients: map[string]patient{seeded.ID: seeded}, fault: errors.New("no database")}, "MSA|AE"},
-		{"the message is lost", quickstart{patients: map[string]patient{seeded.ID: seeded}, lose: true}, "404"},
+		{"all is well", &quickstart{patients: map[string]patient{seeded.ID: seeded}}, ""},
+		{"nothing was seeded", &quickstart{patients: map[string]patient{}}, "seeded patient"},
+		{"the message is refused", &quickstart{patients: map[string]patient{seeded.ID: seeded}, fault: errors.New("no database")}, "MSA|AE"},
+		{"the message is lost", &quickstart{patients: map[string]patient{seeded.ID: seeded}, lose: true}, "404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			booking, address := c.env.listen(t)
