@@ -3,14 +3,18 @@ package winrm
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -388,4 +392,50 @@ func TestTrap7TheServersEnvelopeLimitIsKept(t *testing.T) {
 	if _, err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A machine with CbtHardeningLevel=Strict lets nobody in whose NTLM does not name its certificate.
+func TestNTLMIsBoundToTheTLSConnection(t *testing.T) {
+	var last []byte
+	l := &listener{}
+	l.answ = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if isLast(r) {
+			_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			last, _ = base64.StdEncoding.DecodeString(token)
+		}
+		next.ServeHTTP(w, r)
+	}
+	s := newStand(t, true, func(h http.Handler) http.Handler { l.next = h; return l })
+	var cert []byte
+	probe, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.cfg.Port)), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert = probe.ConnectionState().PeerCertificates[0].Raw
+	_ = probe.Close()
+	if _, err := s.client(t, nil).Identify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// RFC 2744 3.11 over RFC 5929 4.1: no addresses, the certificate's SHA-256 as application data.
+	sum := sha256.Sum256(cert)
+	data := append([]byte("tls-server-end-point:"), sum[:]...)
+	bindings := append(make([]byte, 16), binary.LittleEndian.AppendUint32(nil, uint32(len(data)))...)
+	want := md5.Sum(append(bindings, data...))
+	if got := avPair(last, 10); !bytes.Equal(got, want[:]) {
+		t.Errorf("channel bindings %x, want %x", got, want)
+	}
+}
+
+// avPair gives one attribute of an AUTHENTICATE_MESSAGE's NTLMv2 response ([MS-NLMP] 2.2.2.7).
+func avPair(message []byte, id uint16) []byte {
+	le := binary.LittleEndian
+	n, at := le.Uint16(message[20:]), le.Uint32(message[24:])
+	for pairs := message[at : at+uint32(n)][16+28:]; len(pairs) >= 4 && le.Uint16(pairs) != 0; {
+		size := le.Uint16(pairs[2:])
+		if le.Uint16(pairs) == id {
+			return pairs[4 : 4+size]
+		}
+		pairs = pairs[4+size:]
+	}
+	return nil
 }
