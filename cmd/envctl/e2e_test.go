@@ -308,3 +308,8 @@ func sendHL7(address, message string) (string, error) {
 	}
 	return string(answer), nil
 }
+
+// pythonCommand runs a script with Debian's Python, which has its python3-winrm.
+func pythonCommand(script string, args ...string) *exec.Cmd {
+	return exec.Command("/usr/bin/python3", append([]string{"-c", script}, args...)...)
+}

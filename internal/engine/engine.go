@@ -27,8 +27,8 @@ type Limits struct {
 type Engine struct {
 	Instance  providers.Instance
 	Providers map[addr.Kind]providers.Provider
-	// Bodies gives a resource's body with the values of its secrets. It is asked once for each node that is
-	// created, replaced, updated or waited for.
+	// Bodies gives a resource's body with the values of its secrets, or nil for one that only goes away and
+	// needs none for that. It is asked once for each operation.
 	Bodies func(addr.Addr) any
 	Sink   event.Sink
 	Limits Limits
@@ -111,9 +111,7 @@ func (r *run) operation(now, stop context.Context, op plan.Operation) (err error
 		return fmt.Errorf("no provider makes a %s", op.Addr.Kind)
 	}
 	change := providers.Change{Action: op.Action, Instance: r.Instance, Node: op.Node, Observed: op.Observed, Keep: op.Keep}
-	if op.Action != providers.Delete {
-		change.Node.Body = r.Bodies(op.Addr)
-	}
+	change.Node.Addr, change.Node.Body = op.Addr, r.Bodies(op.Addr)
 
 	// An image is built while what its container waits for is still starting.
 	prepared := make(chan error, 1)

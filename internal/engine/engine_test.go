@@ -33,9 +33,6 @@ func (w *world) Name() string { return "world" }
 
 func (w *world) call(ctx context.Context, what string, c providers.Change) error {
 	name := what + " " + c.Node.Addr.Name
-	if c.Action == providers.Delete {
-		name = what + " " + c.Observed.Addr.Name
-	}
 	err := error(nil)
 	if f := w.on[name]; f != nil {
 		err = f(ctx)

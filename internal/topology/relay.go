@@ -29,6 +29,7 @@ func relay(m *envspec.Machine, node []byte, port int) *envspec.Container {
 		}},
 		Command:     []string{"run", listen, net.JoinHostPort(m.Address, strconv.Itoa(winrmPort(m)))},
 		Ready:       &envspec.Ready{Exec: []string{"/envctl-node", "relay", "check", listen}},
+		Ports:       []envspec.Port{{Name: "winrm", Guest: port, Host: port, Protocol: "tcp"}},
 		ExtraHosts:  hostGateway(),
 		NetworkMode: "host",
 		Restart:     "unless-stopped",

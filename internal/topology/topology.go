@@ -153,7 +153,7 @@ func Sandbox(a addr.Addr, id Identity, h Helpers, powershell string) (*envspec.C
 		Init:    true,
 	}
 	if powershell != "" {
-		c.Volumes = []envspec.Volume{{Name: "pwsh", Source: powershell, Target: sandbox.PowerShellPath, ReadOnly: true}}
+		c.Volumes = []envspec.Volume{{Name: "pwsh", Source: powershell, Target: sandbox.PwshPath, ReadOnly: true}}
 	}
 	return c, nil
 }
