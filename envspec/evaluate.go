@@ -59,9 +59,7 @@ func (s *Spec) evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnosti
 		}
 	}
 	for _, name := range names(s.root.templates) {
-		if d := s.root.templates[name]; d.inside != nil {
-			host.template(d)
-		}
+		host.settleOutputs(s.root.templates[name])
 	}
 	env.Wires = wires(received)
 	e.diags = append(e.diags, s.cycles(after)...)

@@ -72,7 +72,7 @@ func (r *reader) expand(b *hclsyntax.Block, s *block) []*reader {
 	}
 	var out []*reader
 	for _, el := range each {
-		ctx := r.ctx.NewChild()
+		ctx := r.context().NewChild()
 		ctx.Variables = map[string]cty.Value{iteratorName(b): cty.ObjectVal(map[string]cty.Value{"key": el.key, "value": el.value})}
 		one := &reader{in: r.in, kind: s, body: content.Body, at: b.DefRange(), ctx: ctx}
 		if dyn.has("labels") {

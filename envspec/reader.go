@@ -12,10 +12,12 @@ import (
 // decoding is one body being evaluated: what it found wrong, and the wires it really received.
 type decoding struct {
 	view  *view
-	owner *decl
 	diags hcl.Diagnostics
 	// wires are the endpoints received, and whether the body waits for each.
 	wires map[addr.Endpoint]bool
+	uses  *uses
+	each  *eachValue
+	ctx   *hcl.EvalContext
 }
 
 // reader reads the arguments and blocks of one block by the language's table.
@@ -25,7 +27,8 @@ type reader struct {
 	body   *hclsyntax.Body
 	labels []label
 	at     hcl.Range
-	ctx    *hcl.EvalContext
+	// ctx is set in a dynamic block's content; elsewhere it is the body's own, built when it is needed.
+	ctx *hcl.EvalContext
 }
 
 type label struct {
@@ -35,12 +38,35 @@ type label struct {
 
 // reader begins the decoding of a declaration's body in a view.
 func (d *decl) reader(v *view, each *eachValue) *reader {
-	in := &decoding{view: v, owner: d, wires: map[addr.Endpoint]bool{}}
-	u := d.uses
-	if u == nil {
-		u = newUses()
+	in := &decoding{view: v, wires: map[addr.Endpoint]bool{}, uses: d.uses, each: each}
+	if in.uses == nil {
+		in.uses = newUses()
 	}
-	return &reader{in: in, kind: d.kind, body: d.block.Body, labels: blockLabels(d.block), at: d.block.DefRange(), ctx: v.context(u, each)}
+	return &reader{in: in, kind: d.kind, body: d.block.Body, labels: blockLabels(d.block), at: d.block.DefRange()}
+}
+
+// context gives what expressions here are evaluated in.
+func (r *reader) context() *hcl.EvalContext {
+	if r.ctx != nil {
+		return r.ctx
+	}
+	if r.in.ctx == nil {
+		r.in.ctx = r.in.view.context(r.in.uses, r.in.each)
+	}
+	return r.in.ctx
+}
+
+// evaluate evaluates an expression; for a plain literal no context is built.
+func (r *reader) evaluate(e hclsyntax.Expression) (cty.Value, hcl.Diagnostics) {
+	switch e := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return e.Value(nil)
+	case *hclsyntax.TemplateExpr:
+		if e.IsStringLiteral() {
+			return e.Value(nil)
+		}
+	}
+	return e.Value(r.context())
 }
 
 func blockLabels(b *hclsyntax.Block) []label {
@@ -86,7 +112,7 @@ func (r *reader) raw(name string) (cty.Value, bool) {
 	if a == nil || r.in.view.eval.spec.broken[a] {
 		return cty.DynamicVal, false
 	}
-	v, diags := a.Expr.Value(r.ctx)
+	v, diags := r.evaluate(a.Expr)
 	r.in.diags = append(r.in.diags, redact(diags)...)
 	if diags.HasErrors() && !v.IsKnown() {
 		return cty.DynamicVal, false // else the rest of a map or a list is there still
@@ -111,6 +137,7 @@ func (r *reader) collect(v cty.Value, at hcl.Range) (cty.Value, bool) {
 }
 
 func (r *reader) marks(marks cty.ValueMarks, at hcl.Range) (secret bool) {
+	whole := ""
 	for m := range marks {
 		switch m := m.(type) {
 		case wireMark:
@@ -118,8 +145,13 @@ func (r *reader) marks(marks cty.ValueMarks, at hcl.Range) (secret bool) {
 		case secretMark:
 			secret = true
 		case wholeMark:
-			r.report(fault(CodeWholeResource, at, "A whole resource is not a value", "%s is used whole here. Name what you need of it, such as its port.NAME.address.", m.address))
+			if whole == "" || m.address < whole {
+				whole = m.address
+			}
 		}
+	}
+	if whole != "" {
+		r.report(fault(CodeWholeResource, at, "A whole resource is not a value", "%s is used whole here. Name what you need of it, such as its port.NAME.address.", whole))
 	}
 	return secret
 }

@@ -192,6 +192,7 @@ func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 		r.credential(name, t, as, static)
 	case "template":
 		r.template(name, t, as, static)
+		return
 	default:
 		r.resource(addr.Kind(root), name, t, as, static)
 	}
@@ -317,13 +318,15 @@ func (r *resolver) template(name string, t hcl.Traversal, as *attribute, static 
 		return
 	}
 	if d.inside == nil {
-		r.scope.spec.brokenTemplate = true
-		return
+		return // why is reported where the template is loaded
 	}
 	output, ok := stepName(t, 2)
 	if !ok {
 		r.report(CodeWholeResource, at, "A whole template is not a value", "Name one of its outputs: %s.", list(names(d.inside.outputs), "or"))
-	} else if d.inside.outputs[output] == nil {
+		return
+	}
+	r.uses.add("template", name+"."+output, at)
+	if d.inside.outputs[output] == nil {
 		r.report(CodeUnknownReference, stepRange(t, 2), "Unknown output", "The template %q has no output %q.%s", name, output, choices(output, names(d.inside.outputs)))
 	}
 }

@@ -32,10 +32,9 @@ type Spec struct {
 	sources   []CredentialSource
 	static    *evaluation
 
-	broken         map[*hclsyntax.Attribute]bool // does not resolve, so it is not evaluated
-	brokenTemplate bool
-	keyUses        []keyUse
-	sums           sums
+	broken  map[*hclsyntax.Attribute]bool // does not resolve, so it is not evaluated
+	keyUses []keyUse
+	sums    sums
 
 	mu    sync.Mutex
 	texts map[string][]byte

@@ -149,37 +149,20 @@ func (sc *scope) checkRequires(e *evaluation) {
 	e.diags = append(e.diags, r.in.diags...)
 }
 
-// template gives the object of a template's outputs, as the view's own place reads them.
-func (v *view) template(d *decl) cty.Value {
-	if d == nil || d.inside == nil {
-		return cty.DynamicVal
-	}
-	inner := v.eval.view(d.inside, v.at)
-	out := make(map[string]cty.Value, len(d.inside.outputs)+1)
-	for name, o := range d.inside.outputs {
-		out[name] = inner.output(o)
-	}
-	out[hidden] = cty.True.Mark(wholeMark{"template." + d.name})
-	return cty.ObjectVal(out)
-}
-
 // output evaluates an output's value in a view.
 func (v *view) output(o *decl) cty.Value {
-	k := [2]string{"output", o.name}
-	if val, ok := v.memo[k]; ok {
-		return val
+	if o == nil {
+		return cty.DynamicVal
 	}
-	v.memo[k] = cty.DynamicVal
 	a := o.block.Body.Attributes["value"]
-	if a == nil || v.eval.spec.broken[a] {
+	if a == nil {
 		return cty.DynamicVal
 	}
 	val, diags := a.Expr.Value(v.context(o.uses, nil))
 	val = v.eval.settle(val, diags)
-	if s := o.block.Body.Attributes["sensitive"]; s != nil && o.sensitive(v) {
+	if o.sensitive(v) {
 		val = secretValue(val)
 	}
-	v.memo[k] = val
 	return val
 }
 

@@ -50,7 +50,7 @@ func (v *variable) read(e *evaluation) {
 	v.sensitive = r.boolean("sensitive")
 	r.str("description")
 	if a := b.Attributes["default"]; a != nil {
-		val, diags := a.Expr.Value(r.ctx)
+		val, diags := a.Expr.Value(r.context())
 		if val = e.settle(val, diags); !diags.HasErrors() {
 			v.fallback = v.convert(e, val, a.Expr.Range(), "the default of "+v.String())
 		} else {

@@ -1,6 +1,8 @@
 package envspec
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -16,6 +18,7 @@ type evaluation struct {
 	views       map[viewKey]*view
 	hostParts   map[addr.Endpoint]cty.Value
 	secrets     map[string]cty.Value
+	under       []frame // the values that are being computed, outermost first
 	diags       hcl.Diagnostics
 }
 
@@ -55,15 +58,29 @@ func (e *evaluation) view(sc *scope, at addr.Addr) *view {
 // context builds just enough of the world for what u refers to.
 func (v *view) context(u *uses, each *eachValue) *hcl.EvalContext {
 	groups := map[string]map[string]cty.Value{}
+	put := func(root, name string, val cty.Value) {
+		if groups[root] == nil {
+			groups[root] = map[string]cty.Value{}
+		}
+		groups[root][name] = val
+	}
+	outputs := map[string]map[string]cty.Value{}
 	for _, x := range u.list {
 		val := v.value(x.root, x.name)
 		if val == cty.NilVal {
 			continue
 		}
-		if groups[x.root] == nil {
-			groups[x.root] = map[string]cty.Value{}
+		if t, output, ok := strings.Cut(x.name, "."); ok && x.root == "template" {
+			if outputs[t] == nil {
+				outputs[t] = map[string]cty.Value{}
+			}
+			outputs[t][output] = val
+			continue
 		}
-		groups[x.root][x.name] = val
+		put(x.root, x.name, val)
+	}
+	for t, vals := range outputs {
+		put("template", t, cty.ObjectVal(vals))
 	}
 	ctx := v.base.NewChild()
 	ctx.Variables = make(map[string]cty.Value, len(groups)+1)
@@ -89,10 +106,11 @@ func (v *view) value(root, name string) cty.Value {
 	if val, ok := v.memo[k]; ok {
 		return val
 	}
-	v.memo[k] = cty.DynamicVal // in case it comes back to itself
-	val := v.compute(root, name)
-	v.memo[k] = val
-	return val
+	if v.eval.enter(v, k) {
+		v.memo[k] = v.compute(root, name)
+		v.eval.leave()
+	}
+	return v.memo[k]
 }
 
 func (v *view) compute(root, name string) cty.Value {
@@ -125,7 +143,13 @@ func (v *view) compute(root, name string) cty.Value {
 	case "credential":
 		return v.credential(sc.credentials[name])
 	case "template":
-		return v.template(sc.templates[name])
+		t, output, _ := strings.Cut(name, ".")
+		if d := sc.templates[t]; d != nil && d.inside != nil {
+			return e.view(d.inside, v.at).value("output", output)
+		}
+		return cty.DynamicVal
+	case "output":
+		return v.output(sc.outputs[name])
 	default:
 		return v.resource(sc.resources[addr.Kind(root)][name])
 	}
