@@ -1,0 +1,77 @@
+package docker
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/secret"
+	"github.com/envctl/envctl/providers"
+)
+
+func TestAttributesReachTheContainer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := folder(t, map[string]string{"given.txt": "from the host"})
+	c := &envspec.Container{
+		Addr: named("full"), Image: base, Entrypoint: []string{"/bin/sh", "-c"}, Command: []string{"exec sleep 600"},
+		Env: map[string]secret.Text{"B": secret.Plain("2"), "A": secret.Plain("1 = one")}, User: "1000:1001", WorkingDir: "/tmp",
+		Platform: "linux/amd64", Restart: "unless-stopped", Memory: 64 << 20, CPUs: 0.5, CapAdd: []string{"SYS_PTRACE"},
+		ExtraHosts: map[string]string{"elsewhere": "192.0.2.7"}, StopSignal: "SIGKILL", StopGrace: 1500 * time.Millisecond, Init: true,
+		Tmpfs: []string{"/scratch:size=1m"}, Labels: map[string]string{"team": "blue"},
+		Volumes: []envspec.Volume{{Name: "src", Target: "/src", Source: dir, ReadOnly: true}, {Name: "data", Target: "/data"}},
+		Ports:   []envspec.Port{{Name: "web", Guest: 80, Host: freePort(t), Protocol: "tcp"}, {Name: "inside", Guest: 81}},
+	}
+	w.must(w.up(providers.Create, node(c, "1")))
+	got := w.run(c.Addr, "/bin/sh", "-c", `id -u; id -g; pwd; echo "$A,$B"; cat /src/given.txt; echo; getent hosts elsewhere; grep -c ' /scratch tmpfs' /proc/mounts; touch /src/x 2>&1 | grep -o Read-only; cat /proc/1/comm`)
+	want := "1000\n1001\n/tmp\n1 = one,2\nfrom the host\n192.0.2.7       elsewhere\n1\nRead-only\ndocker-init"
+	if got != want {
+		t.Errorf("in the container:\n%s\nwant:\n%s", got, want)
+	}
+	is, err := w.p.api.ContainerInspect(w.ctx, containerName(w.instance, c.Addr))
+	w.must(err)
+	type facts struct {
+		Memory, CPUs  int64
+		Restart, Stop string
+		Grace         int
+		Caps          string
+		HostIP        string
+		Published     int
+		Team          string
+	}
+	bindings := is.HostConfig.PortBindings
+	if diff := cmp.Diff(facts{64 << 20, 5e8, "unless-stopped", "SIGKILL", 2, "SYS_PTRACE", "127.0.0.1", 1, "blue"}, facts{
+		is.HostConfig.Memory, is.HostConfig.NanoCPUs, string(is.HostConfig.RestartPolicy.Name), is.Config.StopSignal, *is.Config.StopTimeout,
+		strings.TrimPrefix(strings.Join(is.HostConfig.CapAdd, ","), "CAP_"), bindings["80/tcp"][0].HostIP, len(bindings), is.Config.Labels["team"],
+	}); diff != "" {
+		t.Error(diff)
+	}
+	volumes, err := w.p.Volumes(w.ctx, w.instance)
+	w.must(err)
+	if diff := cmp.Diff([]string{volumeName(w.instance, c.Addr, "data")}, volumes); diff != "" {
+		t.Errorf("volumes: %s", diff)
+	}
+
+	missing := sleeper("missing")
+	missing.Volumes = []envspec.Volume{{Name: "src", Target: "/src", Source: filepath.Join(dir, "no such folder")}}
+	if err := w.up(providers.Create, node(missing, "1")); err == nil || !strings.Contains(err.Error(), "no such folder") {
+		t.Errorf("a bind mount of nothing: %v", err)
+	}
+}
+
+// TestReadyAsSeenCostsNothing holds that a plan with nothing to do asks the engine nothing more.
+func TestReadyAsSeenCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := sleeper("app")
+	w.must(w.up(providers.Create, node(c, "1")))
+	p, r := recorded(t, w)
+	w.must(p.WaitReady(w.ctx, w.change(providers.None, node(c, "1")), w.sink))
+	if len(r.calls) != 0 {
+		t.Errorf("calls: %v", r.calls)
+	}
+}
