@@ -34,7 +34,7 @@ func (scriptKind) apply(ctx context.Context, s *step) error {
 		}
 	}
 	if sc.Unless != "" {
-		ended, err := s.runLine(ctx, cmdLine(sc.Unless), sc, io.Discard)
+		ended, err := s.runLine(ctx, cmdLine(sc.Unless), sc, io.Discard, io.Discard)
 		if err != nil {
 			return fmt.Errorf("unless: %w", err)
 		}
@@ -97,19 +97,21 @@ func (s *step) runScript(ctx context.Context, text secret.Text) error {
 	if err != nil {
 		return err
 	}
-	out := &lineLog{log: s.log}
-	code, err := s.runLine(ctx, line, sc, out)
+	recent := &recentLines{log: s.log}
+	out, errs := &lineWriter{to: recent}, &lineWriter{to: recent}
+	code, err := s.runLine(ctx, line, sc, out, errs)
 	out.flush()
+	errs.flush()
 	if err != nil {
 		return err
 	}
 	if code != 0 {
-		return fmt.Errorf("exit code %d: %s", code, strings.Join(out.last(), " | "))
+		return fmt.Errorf("exit code %d: %s", code, strings.Join(recent.lines, " | "))
 	}
 	return nil
 }
 
-func (s *step) runLine(ctx context.Context, line string, sc *guestproto.Script, out io.Writer) (uint32, error) {
+func (s *step) runLine(ctx context.Context, line string, sc *guestproto.Script, out, errs io.Writer) (uint32, error) {
 	limit := 10 * time.Minute
 	if sc.Timeout > 0 {
 		limit = time.Duration(sc.Timeout) * time.Second
@@ -124,27 +126,44 @@ func (s *step) runLine(ctx context.Context, line string, sc *guestproto.Script, 
 	if err != nil {
 		return 0, err
 	}
-	code, err := p.run(ctx, out, out)
+	code, err := p.run(ctx, out, errs)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return code, fmt.Errorf("ended after its time limit of %s; raise timeout if it needs longer", limit)
 	}
 	return code, err
 }
 
-// lineLog passes on whole lines and keeps the last few for the error.
-type lineLog struct {
-	mu    sync.Mutex
+// recentLines passes on lines and keeps the last few for the error.
+type recentLines struct {
+	mu    sync.Mutex // a program's two streams come at once
 	log   func(string, ...any)
-	rest  []byte
 	lines []string
+}
+
+func (r *recentLines) add(line string) {
+	line = strings.TrimRight(strings.ToValidUTF8(line, "?"), " \r\n\t")
+	if line == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log("%s", line)
+	r.lines = append(r.lines, line)
+	if len(r.lines) > 5 {
+		r.lines = r.lines[1:]
+	}
+}
+
+// lineWriter cuts one stream into lines.
+type lineWriter struct {
+	to   *recentLines
+	rest []byte
 }
 
 // maxLine bounds what is kept of output without an end of line.
 const maxLine = 8 << 10
 
-func (l *lineLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *lineWriter) Write(p []byte) (int, error) {
 	l.rest = append(l.rest, p...)
 	for {
 		advance, line, _ := bufio.ScanLines(l.rest, false)
@@ -154,34 +173,12 @@ func (l *lineLog) Write(p []byte) (int, error) {
 		if advance == 0 {
 			return len(p), nil
 		}
-		l.line(string(line))
+		l.to.add(string(line))
 		l.rest = l.rest[advance:]
 	}
 }
 
-func (l *lineLog) flush() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.rest) > 0 {
-		l.line(string(l.rest))
-		l.rest = nil
-	}
-}
-
-func (l *lineLog) line(line string) {
-	line = strings.TrimRight(strings.ToValidUTF8(line, "?"), " \r\n\t")
-	if line == "" {
-		return
-	}
-	l.log("%s", line)
-	l.lines = append(l.lines, line)
-	if len(l.lines) > 5 {
-		l.lines = l.lines[1:]
-	}
-}
-
-func (l *lineLog) last() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.lines
+func (l *lineWriter) flush() {
+	l.to.add(string(l.rest))
+	l.rest = nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -58,8 +59,13 @@ func asChild() (code int, handled bool) {
 				panic(err)
 			}
 		}
-	case "env":
-		fmt.Print(os.Getenv("GUEST_TEST_ARG"))
+	case "web":
+		http.ListenAndServe("127.0.0.1:18081", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/die" {
+				os.Exit(7)
+			}
+			w.Header().Set("Arg", os.Getenv("GUEST_TEST_ARG"))
+		}))
 	}
 	return code, true
 }

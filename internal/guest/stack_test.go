@@ -310,7 +310,9 @@ func TestRestart(t *testing.T) {
 	m.kinds["reboot"] = rebootKind{pending: func() (string, error) { return "", nil }}
 	m.restart = func() error { asked++; return nil }
 	reboot := guestproto.Layer{Kind: "reboot", Name: "r", Reboot: &guestproto.Reboot{When: "always"}}
-	stack := func() []guestproto.Layer { return []guestproto.Layer{memoryLayer("a", "1"), reboot, memoryLayer("b", "2")} }
+	stack := func() []guestproto.Layer {
+		return []guestproto.Layer{memoryLayer("a", "1"), reboot, memoryLayer("b", "2")}
+	}
 
 	events, err := apply(m, 0, stack()...)
 	if err != nil || !strings.HasSuffix(events, "reboot reboot.r\nend\n") || asked != 1 {
