@@ -5,13 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
-
 	"github.com/envctl/envctl/internal/addr"
-	"github.com/envctl/envctl/internal/secret"
+	"github.com/hashicorp/hcl/v2"
 )
 
 // Evaluate evaluates every body at its own vantage. The same spec, addresses and credentials
@@ -127,15 +122,9 @@ func (d *decl) readOutput(v *view, received map[addr.Endpoint]bool) *Output {
 	if !val.IsWhollyKnown() {
 		return o
 	}
-	if val.Type().IsPrimitiveType() {
-		text, err := convert.Convert(val, cty.String)
-		if err == nil {
-			o.Value = secret.Text{Value: text.AsString(), Sensitive: o.Value.Sensitive}
-		}
-		return o
-	}
-	if b, err := ctyjson.Marshal(val, val.Type()); err == nil {
-		o.Value, o.JSON = secret.Text{Value: string(b), Sensitive: o.Value.Sensitive}, true
+	var err error
+	if o.Value.Value, o.JSON, err = plainText(val); err != nil {
+		r.report(fault(CodeType, r.rangeOf("value"), "Not a value to show", "%s: %v.", r.title(), err))
 	}
 	return o
 }

@@ -72,8 +72,8 @@ func (s *Spec) readText(path string) ([]byte, error) {
 	if err != nil {
 		return nil, plainError(err)
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder", path)
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", path)
 	}
 	if info.Size() > maxText {
 		return nil, fmt.Errorf("%s is larger than 16 MB; name it in a source instead", path)

@@ -53,7 +53,11 @@ func newSpec(o LoadOptions) *Spec {
 }
 
 // Sources are the files that were read, by the name that diagnostics give them.
-func (s *Spec) Sources() map[string]*hcl.File { return maps.Clone(s.files) }
+func (s *Spec) Sources() map[string]*hcl.File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.files)
+}
 
 // Credentials are the credential blocks, by name; one with for_each is name["key"].
 func (s *Spec) Credentials() []CredentialSource { return slices.Clone(s.sources) }
