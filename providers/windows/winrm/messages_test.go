@@ -138,7 +138,7 @@ func TestTheEndIsBounded(t *testing.T) {
 	for _, action := range []string{"Signal", "Delete"} {
 		t.Run(action, func(t *testing.T) {
 			m := newMachine(t, true)
-			m.on[action] = hang(t)
+			m.on[action], _ = hang(t)
 			shell, cmd := m.start(func(c *Config) { c.CleanupTimeout = 50 * time.Millisecond })
 			if err := cmd.Stdin().Close(); err != nil {
 				t.Fatal(err)
@@ -153,7 +153,7 @@ func TestTheEndIsBounded(t *testing.T) {
 
 func TestAnAnswerThatNeverComesIsNotAwaitedForEver(t *testing.T) {
 	m := newMachine(t, true)
-	m.on["Identify"] = hang(t)
+	m.on["Identify"], _ = hang(t)
 	c := m.client(nil)
 	l := c.take()
 	if _, err := c.callOn(t.Context(), l, "Identify", identifyRequest(), 50*time.Millisecond-answerGrace); !errors.Is(err, ErrLostAnswer) {

@@ -21,17 +21,19 @@ func promptly(t *testing.T, f func()) {
 	}
 }
 
-// hang answers when the test is over.
-func hang(t *testing.T) func(asked) reply {
-	over := make(chan struct{})
+// hang answers when the test is over; arrived is closed when there is something to answer.
+func hang(t *testing.T) (answer func(asked) reply, arrived <-chan struct{}) {
+	over, came := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	t.Cleanup(func() { close(over) })
 	return func(a asked) reply {
+		once.Do(func() { close(came) })
 		select {
 		case <-over:
 		case <-a.http.Context().Done():
 		}
 		return reply{status: 200}
-	}
+	}, came
 }
 
 func TestTrap1FaultsAreSeenOnEveryAnswer(t *testing.T) {
@@ -147,7 +149,8 @@ func TestTrap4CancellingReturnsAtOnce(t *testing.T) {
 	for _, action := range []string{"Create", "Command", "Receive", "Send", "Identify"} {
 		t.Run(action, func(t *testing.T) {
 			m := newMachine(t, true)
-			m.on[action] = hang(t)
+			var arrived <-chan struct{}
+			m.on[action], arrived = hang(t)
 			c := m.client(nil)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -165,9 +168,7 @@ func TestTrap4CancellingReturnsAtOnce(t *testing.T) {
 				_, err := c.Run(ctx, "x")
 				got <- err
 			}()
-			for m.count(action) == 0 {
-				time.Sleep(time.Millisecond) // until it hangs
-			}
+			<-arrived
 			promptly(t, func() {
 				cancel()
 				if err := <-got; !errors.Is(err, context.Canceled) {
