@@ -54,9 +54,9 @@ func newCommand(proc Process, streams []string) *command {
 func (c *command) end() {
 	c.once.Do(func() {
 		close(c.gone)
-		c.proc.Kill()
+		c.out.close() // first, or a waiting Receive would see an end instead of being aborted
 		c.in.close()
-		c.out.close()
+		c.proc.Kill()
 		c.proc.Close()
 	})
 }

@@ -119,7 +119,7 @@ func (s *Server) dispatch(ctx context.Context, r *request) ([]byte, error) {
 	if r.resource != resourceCmd {
 		return nil, faultResource(r.resource)
 	}
-	if err := s.enter(); err != nil {
+	if err := s.enter(r.action); err != nil {
 		return nil, err
 	}
 	defer s.leave()
@@ -217,14 +217,16 @@ func (s *Server) remove(sh *shell) {
 	sh.close()
 }
 
-// enter counts an operation: requests in progress, and every command of the shells that still
-// exist, since a Terminate does not give a command's operation back.
-func (s *Server) enter() error {
+// enter counts an operation. Starting a command asks more: the operations of every command of the
+// shells that still exist are counted too, since a Terminate does not give them back.
+func (s *Server) enter(action string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.ops
-	for _, sh := range s.shells {
-		n += sh.operations()
+	if action == actionCommand {
+		for _, sh := range s.shells {
+			n += sh.operations()
+		}
 	}
 	if n >= s.limits.Operations {
 		return faultTooManyOps(s.limits.Operations)

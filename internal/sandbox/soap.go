@@ -18,7 +18,7 @@ const (
 	actionSend    = nsShell + "/Send"
 	actionReceive = nsShell + "/Receive"
 	actionSignal  = nsShell + "/Signal"
-	actionFault   = nsWSMan + "/fault"
+	actionFault   = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
 
 	resourceCmd = nsShell + "/cmd"
 	anonymous   = nsAddr + "/role/anonymous"

@@ -192,4 +192,3 @@ func start(spec Spec) (windows.Handle, error) {
 	_ = windows.CloseHandle(pi.Thread)
 	return pi.Process, nil
 }
-
