@@ -39,9 +39,9 @@ func (in *instance) container(r *reader) *Container {
 		Init:       r.boolean("init"),
 		Labels:     r.plainMap("labels"),
 	}
-	if r.has("image") && c.Image == "" {
-		if v, _ := r.raw("image"); v.Type() == cty.String && v.RawEquals(cty.StringVal("")) {
-			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "%q is empty. Name an image such as \"postgres:17\".", "image"))
+	if c.Image == "" && r.has("image") && r.one("build") == nil {
+		if v, diags := r.evaluate(r.body.Attributes["image"].Expr); !diags.HasErrors() && (v.IsNull() || v.RawEquals(cty.StringVal(""))) {
+			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "\"image\" is empty. Name an image such as \"postgres:17\", or give a build block."))
 		}
 	}
 	for name := range c.Env {

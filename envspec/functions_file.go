@@ -129,8 +129,8 @@ func (s *Spec) templateFileFunc(dir string, all map[string]function.Function) fu
 			}
 			for _, t := range expr.Variables() {
 				if _, ok := vars[t.RootName()]; !ok {
-					return cty.UnknownVal(cty.String), function.NewArgErrorf(1, "%s:%d uses %q, which is not among the values.%s",
-						t.SourceRange().Filename, t.SourceRange().Start.Line, t.RootName(), didYouMean(t.RootName(), names(vars)))
+					return cty.UnknownVal(cty.String), function.NewArgErrorf(1, "%s uses %q, and the values have %s",
+						place(t.SourceRange()), t.RootName(), list(names(vars), "and"))
 				}
 			}
 			out, diags := expr.Value(&hcl.EvalContext{Variables: vars, Functions: inside})
@@ -150,7 +150,7 @@ func (s *Spec) templateFileFunc(dir string, all map[string]function.Function) fu
 func firstError(diags hcl.Diagnostics) error {
 	for _, d := range diags {
 		if d.Severity == hcl.DiagError {
-			return fmt.Errorf("%s: %s; %s", place(*d.Subject), d.Summary, d.Detail)
+			return fmt.Errorf("%s: %s; %s", place(*d.Subject), d.Summary, strings.TrimSuffix(d.Detail, "."))
 		}
 	}
 	return nil

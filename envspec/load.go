@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -130,6 +131,9 @@ func firstOfEach(diags hcl.Diagnostics) hcl.Diagnostics {
 		if n := len(out); n > 0 && d.Subject != nil && out[n-1].Subject != nil &&
 			(out[n-1].Summary == d.Summary || out[n-1].Subject.Start.Line == d.Subject.Start.Line) {
 			continue
+		}
+		if d.Summary == "Invalid escape sequence" {
+			d.Detail = strings.TrimSuffix(d.Detail, ".") + ". A backslash is written twice: \"HKLM\\\\SOFTWARE\", \"C:\\\\PAS\"."
 		}
 		out = append(out, d)
 	}

@@ -32,7 +32,7 @@ func (in *instance) machineBody(r *reader) *Machine {
 			}
 			id := strings.ToLower(l.ID())
 			if before, ok := seen[id]; ok && before != b.at {
-				r.report(fault(CodeDuplicate, b.at, "Duplicate name", "%s already has a %s %q, at %s. Give one of them another name.", r.title(), l.Kind, l.Name, place(before)))
+				r.report(fault(CodeDuplicate, b.at, "Duplicate name", "%s already has %s, at %s. Give one of them another name.", r.title(), blockTitle(l.Kind, []string{l.Name}), place(before)))
 			}
 			seen[id] = b.at
 			b.layer(&l, in)

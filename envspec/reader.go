@@ -164,6 +164,10 @@ func (r *reader) scalar(v cty.Value, ty cty.Type, want string, at hcl.Range, wha
 		return v, secret, false
 	}
 	out, err := convert.Convert(v, ty)
+	if err != nil && v.Type().IsObjectType() && v.Type().HasAttribute("from_host") {
+		r.report(fault(CodeType, at, "The wrong type", "%s must be %s, and this is a whole port. Say what of it: add .address (host:port), .host, .port or .url.", what, want))
+		return v, secret, false
+	}
 	if err != nil {
 		r.report(fault(CodeType, at, "The wrong type", "%s must be %s, and this is %s.", what, want, describe(v, secret)))
 		return v, secret, false

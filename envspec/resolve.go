@@ -224,6 +224,17 @@ func stepName(t hcl.Traversal, i int) (string, bool) {
 	return "", false
 }
 
+// foreignRoots say what to write for what other tools call something else.
+var foreignRoots = map[string]string{
+	"count":     "Use for_each, and each.key in the body.",
+	"module":    "A template's output is template.NAME.OUTPUT.",
+	"self":      "A resource names its own port as others do: container.NAME.port.PORT.address.",
+	"output":    "An output is read by who runs envctl, not by the spec. Put its value into a local and use that in both places.",
+	"terraform": "The environment's name and instance are envctl's own; take a variable for what differs.",
+	"env":       "A variable of the host's environment is env(\"NAME\").",
+	"this":      "A resource names its own port as others do: container.NAME.port.PORT.address.",
+}
+
 func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 	at, sc := t.SourceRange(), r.scope
 	if found := sc.resourceNamed(root); found != "" {
@@ -235,6 +246,10 @@ func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, kind+"."+root)
 			return
 		}
+	}
+	if hint := foreignRoots[root]; hint != "" {
+		r.report(CodeUnknownReference, stepRange(t, 0), "Unknown reference", "There is no %q here. %s", root, hint)
+		return
 	}
 	known := append(slices.Clone(roots), r.iterators...)
 	otherwise := " A reference starts with " + list(roots, "or") + "."

@@ -139,6 +139,11 @@ func (b *block) blockNames() []string {
 func language() *block {
 	return &block{
 		Name: "file",
+		Foreign: map[string]string{
+			"service": "container", "services": "container", "resource": "container", "data": "container", "module": "template",
+			"include": "template", "provider": "environment", "terraform": "environment", "project": "environment", "machine": "windows",
+			"vm": "windows", "secret": "credential", "secrets": "credential", "volumes": "container", "networks": "container",
+		},
 		Blocks: []*block{
 			environmentBlock(), variableBlock(), localsBlock(), credentialBlock(), containerBlock(),
 			windowsBlock(), templateBlock(), outputBlock(),

@@ -3,7 +3,7 @@ package envspec
 const (
 	argvHint  = "A command line can be read by every process on the machine. Hand the secret over in env, or in a file block and name the file here."
 	labelHint = "Labels are shown by every tool that lists containers. Hand the secret over in env or in a file block."
-	layerHint = "This value is shown in plans and kept in the image. Hand the secret over in env or in a file block."
+	layerHint = "This value is shown in plans and by the container engine. Hand the secret over in env or in a file block."
 )
 
 func portBlock() *block {

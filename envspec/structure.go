@@ -42,11 +42,11 @@ func (m meanings) add(given string, s *block) {
 func unknownAttribute(a *hclsyntax.Attribute, s *block, title string) *hcl.Diagnostic {
 	if s.block(a.Name) != nil {
 		return fault(CodeUnknownAttribute, a.NameRange, "A block is written without \"=\"",
-			"In %s, %q is a block: write %s { … } without the equals sign.", title, a.Name, a.Name)
+			"In %s, %q is a block: write %s without the equals sign.", title, a.Name, s.block(a.Name).sketch())
 	}
 	names := append(s.attrNames(), s.blockNames()...)
 	if name := s.foreign(a.Name); name != "" {
-		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. Here it is called %q.", title, a.Name, name)
+		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. What comes nearest is %s.", title, a.Name, s.sketch1(name))
 	}
 	if hint := didYouMean(a.Name, names); hint != "" {
 		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q.%s", title, a.Name, hint)
@@ -93,7 +93,7 @@ func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]
 			key := b.Type + "\x00" + strings.ToLower(b.Labels[0])
 			if before, ok := first[key]; ok {
 				diags = append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate name",
-					"%s already has a %s %q, at %s. Give one of them another name.", title, b.Type, b.Labels[0], place(before)))
+					"%s already has %s, at %s. Give one of them another name.", title, blockTitle(b.Type, b.Labels), place(before)))
 			} else {
 				first[key] = b.TypeRange
 			}
@@ -118,7 +118,7 @@ func unknownBlock(b *hclsyntax.Block, s *block, title string) *hcl.Diagnostic {
 	}
 	names := append(s.blockNames(), s.attrNames()...)
 	if name := s.foreign(b.Type); name != "" {
-		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. Here it is called %q.", title, b.Type, name)
+		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. What comes nearest is %s.", title, b.Type, s.sketch1(name))
 	}
 	if hint := didYouMean(b.Type, names); hint != "" {
 		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q.%s", title, b.Type, hint)
@@ -127,6 +127,22 @@ func unknownBlock(b *hclsyntax.Block, s *block, title string) *hcl.Diagnostic {
 		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s takes no blocks.", title)
 	}
 	return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. It takes %s.", title, b.Type, list(s.blockNames(), "and"))
+}
+
+// sketch shows how a block is written.
+func (b *block) sketch() string {
+	if len(b.Labels) > 0 && !b.OptionalLabel {
+		return b.Name + " \"" + strings.ToUpper(b.Labels[0]) + "\" { … }"
+	}
+	return b.Name + " { … }"
+}
+
+// sketch1 shows how what stands in b under a name is written.
+func (b *block) sketch1(name string) string {
+	if c := b.block(name); c != nil {
+		return c.sketch()
+	}
+	return name + " = …"
 }
 
 // checkLabels checks how many labels a block has and, where the table limits them, which.

@@ -1,0 +1,7 @@
+environment "shop" {}
+windows "pas" {
+  source "sandbox" {}
+  registry "HKLM\SOFTWARE\PAS" {
+    values = { A = "C:\PAS" }
+  }
+}

@@ -1,0 +1,10 @@
+environment "shop" {}
+variable "guest" {
+  type    = number
+  default = null
+}
+container "web" {
+  image = null
+  port "http" { guest = var.guest }
+}
+output "o" { value = null }

@@ -1,0 +1,2 @@
+environment “shop” {}
+container "web" { image = "nginx" }

@@ -1,0 +1,7 @@
+environment "shop" {}
+container "web" {
+  image = "nginx"
+
+container "db" {
+  image = "postgres"
+}
