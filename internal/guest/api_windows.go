@@ -14,6 +14,8 @@ var (
 	user32   = windows.NewLazySystemDLL("user32.dll")
 	msi      = windows.NewLazySystemDLL("msi.dll")
 	iphlpapi = windows.NewLazySystemDLL("iphlpapi.dll")
+	ole32    = windows.NewLazySystemDLL("ole32.dll")
+	oleaut32 = windows.NewLazySystemDLL("oleaut32.dll")
 	netapi32 = windows.NewLazySystemDLL("netapi32.dll")
 
 	procRegSetValueEx       = advapi32.NewProc("RegSetValueExW")
@@ -35,6 +37,9 @@ var (
 	procNetUserDel          = netapi32.NewProc("NetUserDel")
 	procNetGroupAddMembers  = netapi32.NewProc("NetLocalGroupAddMembers")
 	procNetGroupDelMembers  = netapi32.NewProc("NetLocalGroupDelMembers")
+	procCoCreateInstance    = ole32.NewProc("CoCreateInstance")
+	procSysAllocString      = oleaut32.NewProc("SysAllocString")
+	procSysFreeString       = oleaut32.NewProc("SysFreeString")
 	procGetExtendedTCPTable = iphlpapi.NewProc("GetExtendedTcpTable")
 )
 

@@ -55,7 +55,8 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 
 	config := &ssh.ServerConfig{NoClientAuth: true, ServerVersion: "SSH-2.0-envctl-guest"}
 	config.AddHostKey(key)
-	sc, channels, requests, err := ssh.NewServerConn(conn, config)
+	heard := &heardConn{Conn: conn}
+	sc, channels, requests, err := ssh.NewServerConn(heard, config)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -63,6 +64,14 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 		return fmt.Errorf("ssh handshake: %w", err)
 	}
 	s := &server{machine: m, conn: sc, log: log, forwards: map[string]*forward{}}
+	s.watch = sync.OnceFunc(func() {
+		s.wg.Go(func() {
+			heard.endOnSilence(ctx, silenceLimit, func() {
+				log.Warn("the client went silent", "limit", silenceLimit)
+				cancel()
+			})
+		})
+	})
 	s.run(ctx, channels, requests, cancel)
 	return nil
 }
@@ -72,6 +81,7 @@ type server struct {
 	machine *Machine
 	conn    *ssh.ServerConn
 	log     *slog.Logger
+	watch   func() // ends a client that goes silent; called for one that sends keepalives
 
 	wg       sync.WaitGroup // every goroutine that works for the connection
 	mu       sync.Mutex
@@ -109,6 +119,7 @@ func (s *server) globalRequest(ctx context.Context, r *ssh.Request) {
 	case "cancel-tcpip-forward":
 		ok = s.cancelForward(r.Payload)
 	case "keepalive@openssh.com":
+		s.watch()
 		ok = true
 	}
 	if r.WantReply {

@@ -110,7 +110,11 @@ func processGone(pid uint32) bool {
 // stopOrEnd is stopService for undo: a service that does not stop in time, or hangs while it starts,
 // has its process ended.
 func stopOrEnd(ctx context.Context, service *mgr.Service) error {
-	limit, cancel := context.WithTimeout(ctx, stopLimit)
+	patience := stopLimit
+	if status, err := queryService(service); err == nil && status.State == svc.StartPending {
+		patience = hangLimit // it had its time to start in
+	}
+	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := stopService(limit, service)
 	if err == nil || ctx.Err() != nil {
@@ -134,8 +138,11 @@ func stopOrEnd(ctx context.Context, service *mgr.Service) error {
 	return err
 }
 
-// stopLimit is how long undo lets a service take to stop.
-const stopLimit = 15 * time.Second
+// stopLimit is how long undo lets a service take to stop, and hangLimit one that is still starting.
+const (
+	stopLimit = 15 * time.Second
+	hangLimit = 3 * time.Second
+)
 
 func stopDependents(ctx context.Context, service *mgr.Service) error {
 	names, err := service.ListDependentServices(svc.Active)
