@@ -70,7 +70,7 @@ type Observed struct {
 	After    []addr.Addr
 	Ports    map[string]int // host port by port name
 	// Carried are the contents of its mutable files (envspec.File.Mutable) by path, read from the resource as it is
-	// now: a label cannot follow an update. Mutable is left empty then, and is their hash once compared.
+	// now: a label cannot follow an update. Whoever observes leaves Mutable, their hash, to who compares.
 	Carried map[string][]byte
 	// Manifest and Drifted are set for a Windows machine.
 	Manifest *guestproto.Manifest

@@ -120,7 +120,10 @@ func (s *session) observe(ctx context.Context) error {
 		}
 	}
 	s.secrets.Recorded = map[string]credential.Version{}
-	for _, o := range s.observed {
+	for i, o := range s.observed {
+		if len(o.Carried) > 0 {
+			s.observed[i].Mutable = topology.HashCarried(o.Carried)
+		}
 		readMarks(o.Meta, s.secrets.Recorded)
 		owner := o.Addr
 		if owner.Kind == addr.Gateway {

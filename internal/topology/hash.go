@@ -96,6 +96,15 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 	return nil
 }
 
+// HashCarried is the Node.Mutable of a container that carries these contents, by path.
+func HashCarried(carried map[string][]byte) string {
+	m := make(map[string]string, len(carried))
+	for path, content := range carried {
+		m[path] = string(content)
+	}
+	return Hash(m)
+}
+
 // Hash is the lower-case hex SHA-256 of a map in the order of its keys.
 func Hash(m map[string]string) string {
 	h := sha256.New()

@@ -124,6 +124,9 @@ func (p *plain) event(e event.Event) error {
 			p.line(e, "", "", "", e.Message)
 		}
 	case event.Log:
+		if e.Layer == "" {
+			return nil // what a build prints is for when it fails: its error ends with it
+		}
 		for _, line := range Lines(e.Message) {
 			fmt.Fprintln(p.w, p.paint(dim, "      "+name(e)+" | "+line))
 		}

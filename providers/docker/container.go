@@ -142,7 +142,7 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 	id := c.Observed.Handle
 	changed := c.Observed.Mutable != c.Node.Mutable
 	if changed {
-		if err := p.copyMutable(ctx, id, body.Files, c.Node.Mutable); err != nil {
+		if err := p.copyMutable(ctx, id, body.Files); err != nil {
 			return err
 		}
 	}

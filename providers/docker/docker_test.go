@@ -121,7 +121,7 @@ func TestFiles(t *testing.T) {
 	n.Mutable = "m2"
 	w.must(w.up(providers.Update, n))
 	after := w.observed(c.Addr)
-	if after.Handle != before.Handle || before.Mutable != "m1" || after.Mutable != "m2" {
+	if after.Handle != before.Handle || string(before.Carried["/etc/app/changing"]) != "before" || string(after.Carried["/etc/app/changing"]) != "after" {
 		t.Errorf("update: %+v, then %+v", before, after)
 	}
 	if got := w.run(c.Addr, "cat", "/etc/app/changing", "/run/secrets/key"); got != "afterhidden-key" {

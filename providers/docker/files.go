@@ -33,17 +33,14 @@ func (p *Provider) copyFiles(ctx context.Context, id string, files []envspec.Fil
 	return nil
 }
 
-// copyMutable puts the mutable files into a container that was made earlier, and with them the hash of what they are now.
-func (p *Provider) copyMutable(ctx context.Context, id string, files []envspec.File, hash string) error {
+// copyMutable puts the mutable files into a container that was made earlier.
+func (p *Provider) copyMutable(ctx context.Context, id string, files []envspec.File) error {
 	var mutable []envspec.File
 	for _, f := range files {
 		if f.Mutable {
 			mutable = append(mutable, f)
 		}
 	}
-	// The hash goes last: until it is there, the files count as what they were.
-	mutable = append(mutable, envspec.File{Path: mutablePath, Mode: 0o444})
-	mutable[len(mutable)-1].Content.Value = hash
 	return p.copyFiles(ctx, id, mutable)
 }
 

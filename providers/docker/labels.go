@@ -29,7 +29,7 @@ const (
 	labelInstance    = LabelPrefix + "instance"
 	labelAddress     = LabelPrefix + "address"
 	labelIdentity    = LabelPrefix + "identity"
-	labelMutable     = LabelPrefix + "mutable"
+	labelCarries     = LabelPrefix + "carries"
 	labelAfter       = LabelPrefix + "after"
 	labelPorts       = LabelPrefix + "ports"
 	labelSpec        = LabelPrefix + "spec"
@@ -79,9 +79,6 @@ func (p *Provider) nodeLabels(c providers.Change) (map[string]string, error) {
 	l[labelIdentity] = c.Node.Identity
 	l[labelSpec] = c.Instance.SpecDir
 	l[labelVersion] = p.version
-	if c.Node.Mutable != "" {
-		l[labelMutable] = c.Node.Mutable
-	}
 	if len(c.Node.After) > 0 {
 		after := make([]string, len(c.Node.After))
 		for i, a := range c.Node.After {
@@ -121,6 +118,15 @@ func (p *Provider) containerLabels(c providers.Change, body *envspec.Container) 
 	if len(ports) > 0 {
 		ours[labelPorts] = strings.Join(ports, ",")
 	}
+	var carries []string
+	for _, f := range body.Files {
+		if f.Mutable {
+			carries = append(carries, f.Path)
+		}
+	}
+	if len(carries) > 0 {
+		ours[labelCarries] = strings.Join(carries, "\n")
+	}
 	labels := map[string]string{}
 	for k, v := range body.Labels {
 		if !strings.HasPrefix(k, LabelPrefix) || strings.HasPrefix(k, MetaPrefix) {
@@ -139,7 +145,7 @@ func fromLabels(l map[string]string) (providers.Observed, bool) {
 		return providers.Observed{}, false
 	}
 	o := providers.Observed{
-		Addr: a, Identity: l[labelIdentity], Mutable: l[labelMutable],
+		Addr: a, Identity: l[labelIdentity],
 		Instance: providers.Instance{Environment: l[labelEnvironment], ID: l[labelInstance], SpecDir: l[labelSpec]},
 	}
 	if parts := l[labelParts]; parts != "" {
@@ -158,6 +164,14 @@ func fromLabels(l map[string]string) (providers.Observed, bool) {
 				o.Ports = map[string]int{}
 			}
 			o.Ports[name] = n
+		}
+	}
+	for path := range strings.SplitSeq(l[labelCarries], "\n") {
+		if path != "" {
+			if o.Carried == nil {
+				o.Carried = map[string][]byte{}
+			}
+			o.Carried[path] = nil // read by observe
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(l)) {

@@ -68,7 +68,7 @@ func (p *Provider) observe(ctx context.Context, filter filters.Args) ([]provider
 		}
 		all = append(all, o)
 	}
-	if err := p.readMutable(ctx, all); err != nil {
+	if err := p.readCarried(ctx, all); err != nil {
 		return nil, p.explain(err)
 	}
 	slices.SortStableFunc(all, func(a, b providers.Observed) int {
@@ -112,47 +112,43 @@ func stateOf(state, status string) (providers.State, string) {
 	return providers.Failed, state
 }
 
-// mutablePath holds, in a container whose mutable files were updated, the hash of what they are now.
-// A label says what they were at first, and labels of a container never change.
-const mutablePath = "/.envctl/mutable"
-
-// readMutable corrects what the labels say of containers with mutable files.
-func (p *Provider) readMutable(ctx context.Context, all []providers.Observed) error {
+// readCarried fills in what containers carry in their mutable files now.
+func (p *Provider) readCarried(ctx context.Context, all []providers.Observed) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
-	for i := range all {
-		o := &all[i]
-		if o.Mutable == "" || o.Detail == providers.Incomplete {
+	for _, o := range all {
+		if len(o.Carried) == 0 || o.Detail == providers.Incomplete {
 			continue
 		}
 		g.Go(func() error {
-			text, err := p.readFile(ctx, o.Handle, mutablePath)
-			if err != nil {
-				return fmt.Errorf("%s: %w", o.Addr, err)
+			for path := range o.Carried {
+				content, err := p.readFile(ctx, o.Handle, path)
+				if err != nil {
+					return fmt.Errorf("%s: %w", o.Addr, err)
+				}
+				o.Carried[path] = content
 			}
-			o.Mutable = cmp.Or(text, o.Mutable)
 			return nil
 		})
 	}
 	return g.Wait()
 }
 
-// readFile gives a small file of a container, or "" where there is none.
-func (p *Provider) readFile(ctx context.Context, id, path string) (string, error) {
+// readFile gives a small file of a container, or nothing where there is none.
+func (p *Provider) readFile(ctx context.Context, id, path string) ([]byte, error) {
 	body, _, err := p.api.CopyFromContainer(ctx, id, path)
 	if isNotFound(err) {
-		return "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer body.Close()
 	r := tar.NewReader(body)
 	if _, err := r.Next(); err != nil {
-		return "", fmt.Errorf("reading %s: %w", path, err)
+		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, 1<<20))
-	return string(data), err
+	return io.ReadAll(io.LimitReader(r, 1<<20))
 }
 
 // PortInUse is a port of the engine's host that a container publishes, or will once it is started again.

@@ -212,7 +212,7 @@ func TestStateOf(t *testing.T) {
 func TestLabelsComeBack(t *testing.T) {
 	p := &Provider{version: "1"}
 	c := providers.Change{Instance: providers.Instance{Environment: "e", ID: "i", SpecDir: "/spec"}, Node: providers.Node{
-		Addr: addr.Addr{Template: "x", Kind: addr.Container, Name: "n", Key: `a,"b`}, Identity: "id", Mutable: "mu",
+		Addr: addr.Addr{Template: "x", Kind: addr.Container, Name: "n", Key: `a,"b`}, Identity: "id",
 		Parts: map[string]string{"image": "x"},
 		After: []addr.Addr{{Kind: addr.Network, Name: "default"}, {Kind: addr.Container, Name: "n", Key: `c,"d\`}},
 	}}
@@ -221,7 +221,7 @@ func TestLabelsComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, ok := fromLabels(labels)
-	want := providers.Observed{Addr: c.Node.Addr, Identity: "id", Mutable: "mu", Parts: c.Node.Parts, After: c.Node.After, Instance: c.Instance}
+	want := providers.Observed{Addr: c.Node.Addr, Identity: "id", Parts: c.Node.Parts, After: c.Node.After, Instance: c.Instance}
 	if diff := cmp.Diff(want, o); !ok || diff != "" {
 		t.Error(diff)
 	}

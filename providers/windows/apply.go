@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
@@ -41,6 +42,9 @@ type run struct {
 	owner   guestproto.Owner
 	report  event.Sink
 	forget  bool
+	// doing and began are of the layer that is being worked on: "undo" or "apply", one at a time.
+	doing string
+	began time.Time
 }
 
 // maxRestarts bounds what one run may restart a machine: an installer that is never content must not go on for ever.
@@ -132,11 +136,12 @@ func (r *run) tell(e guestproto.Event) {
 	out := event.Event{Layer: e.Layer, Message: e.Message, Error: e.Error}
 	switch e.Type {
 	case "undo", "apply":
-		out.Type, out.Action = event.Begin, e.Type
+		r.doing, r.began = e.Type, time.Now()
+		out.Type, out.Action = event.Begin, r.doing
 	case "done":
-		out.Type = event.Done
+		out.Type, out.Action, out.Seconds = event.Done, r.doing, time.Since(r.began).Seconds()
 	case "failed":
-		out.Type = event.Failed
+		out.Type, out.Action, out.Seconds = event.Failed, r.doing, time.Since(r.began).Seconds()
 	default:
 		out.Type = event.Log
 	}
