@@ -46,11 +46,9 @@ func (s *Spec) Eval(expression string, from addr.Addr, a Addresses, c Credential
 		sc, each = in.decl.scope, in.each
 	}
 	r := resolver{scope: sc, uses: newUses(), each: each != nil}
-	guarded := &hclsyntax.ParenthesesExpr{Expression: expr, SrcRange: expr.Range()}
-	guard(guarded)
 	s.mu.Lock()
 	keys := len(s.keyUses)
-	resolved := r.expr(guarded.Expression, &attribute{}, false)
+	resolved := r.expr(expr, &attribute{}, false)
 	s.keyUses = s.keyUses[:keys] // evaluation itself finds keys that do not exist
 	s.mu.Unlock()
 	if r.diags.HasErrors() {

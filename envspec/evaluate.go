@@ -83,6 +83,13 @@ func sortAddrs(set map[addr.Addr]bool) []addr.Addr {
 	return slices.SortedFunc(maps.Keys(set), compareAddr)
 }
 
+func compareEndpoint(a, b addr.Endpoint) int {
+	if c := compareAddr(a.Addr, b.Addr); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Port, b.Port)
+}
+
 func compareAddr(a, b addr.Addr) int {
 	return cmp.Or(cmp.Compare(a.Template, b.Template), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
 }
@@ -98,7 +105,10 @@ func wires(received map[addr.Addr]map[addr.Endpoint]bool) []Wire {
 		}
 	}
 	slices.SortFunc(out, func(a, b Wire) int {
-		return cmp.Or(compareAddr(a.From, b.From), compareAddr(a.To.Addr, b.To.Addr), cmp.Compare(a.To.Port, b.To.Port))
+		if c := compareAddr(a.From, b.From); c != 0 {
+			return c
+		}
+		return compareEndpoint(a.To, b.To)
 	})
 	return out
 }

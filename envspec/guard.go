@@ -29,29 +29,34 @@ func wrap(e hclsyntax.Expression, what string) guarded {
 	return guarded{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, what}
 }
 
-// guard puts guards round every condition and every computed key in a body.
-func guard(node hclsyntax.Node) {
-	const condition, key = "a condition", "a key"
-	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
-		switch e := n.(type) {
-		case *hclsyntax.ConditionalExpr:
-			e.Condition = wrap(e.Condition, condition)
-		case *hclsyntax.ForExpr:
-			if e.CondExpr != nil {
-				e.CondExpr = wrap(e.CondExpr, condition)
-			}
-			if e.KeyExpr != nil {
-				e.KeyExpr = wrap(e.KeyExpr, key)
-			}
-		case *hclsyntax.IndexExpr:
-			e.Key = wrap(e.Key, key)
-		case *hclsyntax.ObjectConsExpr:
-			for i, item := range e.Items {
-				if len(item.KeyExpr.Variables()) > 0 {
-					e.Items[i].KeyExpr = wrap(item.KeyExpr, key)
-				}
-			}
-		}
+// guard puts guards into an expression.
+func guard(e hclsyntax.Expression) {
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		guardNode(n)
 		return nil
 	})
+}
+
+// guardNode puts guards round a node's conditions and computed keys.
+func guardNode(n hclsyntax.Node) {
+	const condition, key = "a condition", "a key"
+	switch e := n.(type) {
+	case *hclsyntax.ConditionalExpr:
+		e.Condition = wrap(e.Condition, condition)
+	case *hclsyntax.ForExpr:
+		if e.CondExpr != nil {
+			e.CondExpr = wrap(e.CondExpr, condition)
+		}
+		if e.KeyExpr != nil {
+			e.KeyExpr = wrap(e.KeyExpr, key)
+		}
+	case *hclsyntax.IndexExpr:
+		e.Key = wrap(e.Key, key)
+	case *hclsyntax.ObjectConsExpr:
+		for i, item := range e.Items {
+			if hcl.ExprAsKeyword(item.KeyExpr) == "" && len(item.KeyExpr.Variables()) > 0 {
+				e.Items[i].KeyExpr = wrap(item.KeyExpr, key)
+			}
+		}
+	}
 }

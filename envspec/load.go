@@ -115,9 +115,7 @@ func (s *Spec) parse(files []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 		}
 		diags = append(diags, firstOfEach(ds)...)
 		if !ds.HasErrors() {
-			body := file.Body.(*hclsyntax.Body)
-			guard(body)
-			bodies = append(bodies, body)
+			bodies = append(bodies, file.Body.(*hclsyntax.Body))
 		}
 	}
 	return bodies, diags

@@ -303,10 +303,11 @@ func itemPlaces(expr hclsyntax.Expression) map[string]hcl.Range {
 	}
 	out := make(map[string]hcl.Range, len(object.Items))
 	for _, item := range object.Items {
-		if len(item.KeyExpr.Variables()) > 0 {
+		if name := hcl.ExprAsKeyword(item.KeyExpr); name != "" {
+			out[name] = item.ValueExpr.Range()
+		} else if len(item.KeyExpr.Variables()) > 0 {
 			continue
-		}
-		if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && k.Type() == cty.String {
+		} else if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && k.Type() == cty.String {
 			out[k.AsString()] = item.ValueExpr.Range()
 		}
 	}

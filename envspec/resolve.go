@@ -86,6 +86,7 @@ func (r *resolver) attr(a *hclsyntax.Attribute, as *attribute, static bool) {
 func (r *resolver) expr(e hclsyntax.Expression, as *attribute, static bool) hclsyntax.Expression {
 	switch e := e.(type) {
 	case *hclsyntax.ObjectConsExpr:
+		guardNode(e)
 		for i, item := range e.Items {
 			e.Items[i].KeyExpr = r.leaf(item.KeyExpr, as, static)
 			e.Items[i].ValueExpr = r.expr(item.ValueExpr, as, static)
@@ -100,12 +101,25 @@ func (r *resolver) expr(e hclsyntax.Expression, as *attribute, static bool) hcls
 	return r.leaf(e, as, static)
 }
 
+// leaf resolves an expression that is not a map or a list, and puts its guards into it.
 func (r *resolver) leaf(e hclsyntax.Expression, as *attribute, static bool) hclsyntax.Expression {
+	switch x := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return e
+	case *hclsyntax.TemplateExpr:
+		if x.IsStringLiteral() {
+			return e
+		}
+	case *hclsyntax.ObjectConsKeyExpr:
+		if hcl.ExprAsKeyword(x.Wrapped) != "" && !x.ForceNonLiteral {
+			return e
+		}
+	}
 	before := len(r.diags)
 	for _, t := range e.Variables() {
 		r.traversal(t, as, static)
 	}
-	r.checkFunctions(e)
+	r.walk(e)
 	if len(r.diags) > before {
 		return unresolved{e}
 	}
@@ -119,8 +133,10 @@ type unresolved struct{ hclsyntax.Expression }
 // Value implements hclsyntax.Expression.
 func (unresolved) Value(*hcl.EvalContext) (cty.Value, hcl.Diagnostics) { return cty.DynamicVal, nil }
 
-func (r *resolver) checkFunctions(e hclsyntax.Expression) {
+// walk checks the names of functions, and puts guards round what decides.
+func (r *resolver) walk(e hclsyntax.Expression) {
 	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		guardNode(n)
 		call, ok := n.(*hclsyntax.FunctionCallExpr)
 		if !ok {
 			return nil

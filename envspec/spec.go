@@ -68,9 +68,7 @@ func (s *Spec) Endpoints() []EndpointDecl {
 	for e, p := range s.endpoints {
 		out = append(out, EndpointDecl{Endpoint: e, Port: p})
 	}
-	slices.SortFunc(out, func(a, b EndpointDecl) int {
-		return cmp.Or(cmp.Compare(a.Endpoint.Addr.String(), b.Endpoint.Addr.String()), cmp.Compare(a.Endpoint.Port, b.Endpoint.Port))
-	})
+	slices.SortFunc(out, func(a, b EndpointDecl) int { return compareEndpoint(a.Endpoint, b.Endpoint) })
 	return out
 }
 

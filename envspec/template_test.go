@@ -14,12 +14,17 @@ container "db" {
   image = "db"
   port "sql" { guest = 5432 }
 }
+credential "c" {
+  username = "c"
+  generate {}
+}
 template "practice" {
   source = "./practice"
   inputs {
     database = container.db.port.sql.address
     sizes    = ["a", "b"]
     self     = template.practice.url
+    shape    = { host = container.db.port.sql.host, pass = credential.c.password }
   }
 }
 container "web" {
@@ -41,6 +46,9 @@ variable "self" {
   default = ""
 }
 variable "unset" { default = 7 }
+variable "shape" {
+  type = object({ host = string, port = optional(number, 80), pass = optional(string) })
+}
 locals { db = var.database }
 credential "admin" {
   username = "root"
@@ -49,7 +57,7 @@ credential "admin" {
 container "app" {
   for_each = toset(var.sizes)
   image    = "app"
-  env      = { DB = local.db, SELF = var.self, KEY = each.key, FILE = file("note.txt"), SEVEN = var.unset, PASS = credential.admin.password }
+  env      = { DB = local.db, SELF = var.self, KEY = each.key, FILE = file("note.txt"), SEVEN = var.unset, PASS = credential.admin.password, SHAPE = "${var.shape.host} ${var.shape.port}", SHAPEPASS = var.shape.pass }
   port "http" {
     guest  = 80
     scheme = "http"
@@ -93,7 +101,7 @@ func TestTemplates(t *testing.T) {
 	b := `template.practice.container.app["b"]`
 	if diff := cmp.Diff(map[string]string{
 		"DB": b + "-sees-db:1", "SELF": "http://" + b + "-sees-practice-app-a:1", "KEY": "b", "FILE": "of the template", "SEVEN": "7",
-		"PASS": "planted-practice.admin (sensitive)",
+		"PASS": "planted-practice.admin (sensitive)", "SHAPE": b + "-sees-db 80", "SHAPEPASS": "planted-c (sensitive)",
 	}, env.env(t, b)); diff != "" {
 		t.Errorf("app -want +got:\n%s", diff)
 	}

@@ -67,10 +67,7 @@ func (v *variable) String() string { return "var." + v.decl.name }
 // convert gives a value the variable's type, with the defaults of optional attributes in place.
 func (v *variable) convert(e *evaluation, val cty.Value, at hcl.Range, what string) cty.Value {
 	if v.defaults != nil && !val.IsNull() && val.IsKnown() {
-		plain, marks := val.UnmarkDeepWithPaths()
-		if len(marks) == 0 {
-			val = v.defaults.Apply(plain)
-		}
+		val = v.defaults.Apply(val)
 	}
 	out, err := convert.Convert(val, v.typ)
 	if err != nil {

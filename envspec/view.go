@@ -186,7 +186,7 @@ func (v *view) instance(in *instance) cty.Value {
 	}
 	return cty.ObjectVal(map[string]cty.Value{
 		"port": cty.ObjectVal(ports),
-		hidden: cty.True.Mark(wholeMark{in.addr.String()}),
+		hidden: in.whole,
 	})
 }
 
