@@ -25,8 +25,10 @@ func (s *Spec) check() hcl.Diagnostics {
 	diags = append(diags, e.diags...)
 	diags = append(diags, s.checkKeys()...)
 	diags = append(diags, s.checkNames()...)
-	_, ds := s.evaluate(standIn{s}, standIn{s})
-	diags = append(diags, ds...)
+	trial := s.evaluation(standIn{s}, standIn{s})
+	trial.environment()
+	diags = append(diags, trial.diags...)
+	diags = trial.unexplained(diags)
 	diags = append(diags, s.unused()...)
 	return slices.DeleteFunc(diags, s.saidByKey)
 }

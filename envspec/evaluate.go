@@ -16,12 +16,23 @@ func (s *Spec) Evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnosti
 	if s.failed || s.root == nil {
 		return nil, hcl.Diagnostics{placeless(CodeValue, "The spec has mistakes", "Load reported what they are; a spec with mistakes is not evaluated.")}
 	}
-	env, diags := s.evaluate(a, c)
-	return env, tidy(diags)
+	e := s.evaluation(a, c)
+	env := e.environment()
+	return env, tidy(e.unexplained(e.diags))
 }
 
-func (s *Spec) evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnostics) {
-	e := s.evaluation(a, c)
+// unexplained adds an error where a body lacks a value and no mistake says why: better to stop than to
+// go on without it.
+func (e *evaluation) unexplained(diags hcl.Diagnostics) hcl.Diagnostics {
+	if e.unknown == nil || diags.HasErrors() {
+		return diags
+	}
+	return append(diags, fault(CodeExpression, *e.unknown, "A value cannot be known", "What it is made of has no value, and envctl should have said why. Please report this, with the expression."))
+}
+
+// environment evaluates everything.
+func (e *evaluation) environment() *Environment {
+	s := e.spec
 	env := &Environment{Name: s.Name, Description: s.Description}
 	received := map[addr.Addr]map[addr.Endpoint]bool{}
 	after := map[addr.Addr][]addr.Addr{}
@@ -35,6 +46,9 @@ func (s *Spec) evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnosti
 		depends := in.dependsOn(r)
 		after[in.addr] = waitsFor(in.addr, r.in.wires, depends)
 		received[in.addr] = r.in.wires
+		if r.in.unknown != nil {
+			e.unknown = r.in.unknown
+		}
 		e.diags = append(e.diags, r.in.diags...)
 	}
 	for _, c := range env.Containers {
@@ -58,7 +72,7 @@ func (s *Spec) evaluate(a Addresses, c Credentials) (*Environment, hcl.Diagnosti
 	}
 	env.Wires = wires(received)
 	e.diags = append(e.diags, s.cycles(after)...)
-	return env, e.diags
+	return env
 }
 
 // waitsFor gives what a resource waits for: never itself.

@@ -18,6 +18,8 @@ type decoding struct {
 	uses  *uses
 	each  *eachValue
 	ctx   *hcl.EvalContext
+	// unknown is where a value could not be had, because of a mistake that is reported elsewhere.
+	unknown *hcl.Range
 }
 
 // reader reads the arguments and blocks of one block by the language's table.
@@ -160,7 +162,11 @@ func (r *reader) marks(marks cty.ValueMarks, at hcl.Range) (secret bool) {
 // a mistake elsewhere, null, or of the wrong type, which is reported.
 func (r *reader) scalar(v cty.Value, ty cty.Type, want string, at hcl.Range, what string) (out cty.Value, secret, ok bool) {
 	v, secret = r.collect(v, at)
-	if !v.IsWhollyKnown() || v.IsNull() {
+	if !v.IsWhollyKnown() {
+		r.in.unknown = &at
+		return v, secret, false
+	}
+	if v.IsNull() {
 		return v, secret, false
 	}
 	out, err := convert.Convert(v, ty)

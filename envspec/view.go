@@ -20,6 +20,7 @@ type evaluation struct {
 	secrets     map[string]cty.Value
 	under       []frame // the values that are being computed, outermost first
 	diags       hcl.Diagnostics
+	unknown     *hcl.Range // where a body lacks a value
 }
 
 func (s *Spec) evaluation(a Addresses, c Credentials) *evaluation {
