@@ -1,0 +1,220 @@
+package envspec
+
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// roots are the first words that a reference may have.
+var roots = []string{"var", "local", "path", "each", "credential", "container", "windows", "template"}
+
+func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
+	root, at := t.RootName(), t.SourceRange()
+	if slices.Contains(r.iterators, root) {
+		return
+	}
+	if !slices.Contains(roots, root) {
+		r.unknownRoot(root, t)
+		return
+	}
+	if r.nothing != "" {
+		r.report(CodeNotStatic, at, "No references here", "%s", r.nothing)
+		return
+	}
+	name, ok := stepName(t, 1)
+	if !ok {
+		r.report(CodeUnknownReference, at, "A name is missing", "%q alone is not a value: write %s.NAME.", root, root)
+		return
+	}
+	sc := r.scope
+	switch root {
+	case "path":
+		if name != "spec" {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is path.spec, the spec's folder, and no other.")
+		}
+	case "each":
+		if !r.each {
+			r.report(CodeUnknownReference, at, "No for_each here", "%q stands for an element of the block's for_each, and this block has none.", "each."+name)
+		} else if name != "key" && name != "value" {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is each.key and each.value.")
+		}
+	case "var":
+		v := sc.variables[name]
+		if v == nil {
+			r.report(CodeUnknownReference, stepRange(t, 1), "Unknown variable", "There is no variable %q.%s", name, orSay(didYouMean(name, names(sc.variables)), " Declare it with variable "+quote(name)+" { }."))
+			return
+		}
+		v.used = true
+		if static && v.addressed {
+			r.notStatic(at, as, "The input behind var."+name+" holds an address or a credential")
+		}
+	case "local":
+		l := sc.locals[name]
+		if l == nil {
+			r.report(CodeUnknownReference, stepRange(t, 1), "Unknown local", "There is no local %q.%s", name, choices(name, names(sc.locals)))
+			return
+		}
+		if static && l.addressed {
+			r.notStatic(at, as, "local."+name+" holds an address or a credential")
+		}
+	case "credential":
+		r.credential(name, t, as, static)
+	case "template":
+		r.template(name, t, as, static)
+		return
+	default:
+		r.resource(addr.Kind(root), name, t, as, static)
+	}
+	r.uses.add(root, name, at)
+}
+
+func (r *resolver) notStatic(at hcl.Range, as *attribute, why string) {
+	what := "What exists"
+	if as.Name != "" {
+		what = "\"" + as.Name + "\""
+	}
+	r.report(CodeNotStatic, at, "No address here",
+		"%s, and an address depends on who asks. %s is decided before anything has an address: it takes variables, functions, and locals without addresses.", why, what)
+}
+
+// stepName gives the name in a traversal's step, written .name or ["name"].
+func stepName(t hcl.Traversal, i int) (string, bool) {
+	if i >= len(t) {
+		return "", false
+	}
+	switch s := t[i].(type) {
+	case hcl.TraverseAttr:
+		return s.Name, true
+	case hcl.TraverseIndex:
+		if s.Key.Type() == cty.String && s.Key.IsKnown() && !s.Key.IsNull() {
+			return s.Key.AsString(), true
+		}
+	}
+	return "", false
+}
+
+// foreignRoots say what to write for what other tools call something else.
+var foreignRoots = map[string]string{
+	"count":     "Use for_each, and each.key in the body.",
+	"module":    "A template's output is template.NAME.OUTPUT.",
+	"self":      "A resource names its own port as others do: container.NAME.port.PORT.address.",
+	"output":    "An output is read by who runs envctl, not by the spec. Put its value into a local and use that in both places.",
+	"terraform": "The environment's name and instance are envctl's own; take a variable for what differs.",
+	"env":       "A variable of the host's environment is env(\"NAME\").",
+	"this":      "A resource names its own port as others do: container.NAME.port.PORT.address.",
+}
+
+func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
+	at, sc := t.SourceRange(), r.scope
+	if found := sc.resourceNamed(root); found != "" {
+		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, found)
+		return
+	}
+	for kind, found := range map[string]bool{"local": sc.locals[root] != nil, "var": sc.variables[root] != nil, "credential": sc.credentials[root] != nil} {
+		if found {
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, kind+"."+root)
+			return
+		}
+	}
+	if hint := foreignRoots[root]; hint != "" {
+		r.report(CodeUnknownReference, stepRange(t, 0), "Unknown reference", "There is no %q here. %s", root, hint)
+		return
+	}
+	known := append(slices.Clone(roots), r.iterators...)
+	otherwise := " A reference starts with " + list(roots, "or") + "."
+	if len(t) == 1 {
+		otherwise = " If it is text, put it in quotes."
+	}
+	r.report(CodeUnknownReference, stepRange(t, 0), "Unknown reference", "There is no %q.%s", root, orSay(didYouMean(root, known), otherwise))
+}
+
+// resourceNamed gives the reference to the resource of that name, or "".
+func (sc *scope) resourceNamed(name string) string {
+	for _, kind := range []addr.Kind{addr.Container, addr.Windows} {
+		if sc.resources[kind][name] != nil {
+			return string(kind) + "." + name
+		}
+	}
+	return ""
+}
+
+// orSay gives the first that is not empty.
+func orSay(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// stepRange gives where one word of a reference stands, without its dot.
+func stepRange(t hcl.Traversal, i int) hcl.Range {
+	switch s := t[i].(type) {
+	case hcl.TraverseRoot:
+		return s.SrcRange
+	case hcl.TraverseAttr:
+		at := s.SrcRange
+		if at.End.Byte-at.Start.Byte > len(s.Name) {
+			at.Start.Byte++
+			at.Start.Column++
+		}
+		return at
+	case hcl.TraverseIndex:
+		return s.SrcRange
+	}
+	return t.SourceRange()
+}
+
+func (r *resolver) credential(name string, t hcl.Traversal, as *attribute, static bool) {
+	at, d := t.SourceRange(), r.scope.credentials[name]
+	if d == nil {
+		r.report(CodeUnknownReference, stepRange(t, 1), "Unknown credential", "There is no credential %q.%s", name, choices(name, names(r.scope.credentials)))
+		return
+	}
+	d.used = true
+	if static {
+		instead := "It takes variables, functions, and locals without addresses or credentials."
+		if as.Instead != "" {
+			instead = as.Instead
+		}
+		r.report(CodeNotStatic, at, "No credential here", "%q is decided before any credential has its value, and would show it. %s", as.Name, instead)
+		return
+	}
+	next, ok := r.instanceStep(d, t)
+	if !ok || next == len(t) {
+		if ok && as.Type != credentialRef && (d.eachAttr == nil || next > 2) {
+			r.report(CodeWholeResource, at, "A whole credential is not a value", "Write credential.%s.username or credential.%s.password.", name, name)
+		}
+		return
+	}
+	if part, _ := stepName(t, next); part != "username" && part != "password" {
+		r.report(CodeUnknownReference, stepRange(t, next), "Unknown reference", "A credential has .username and .password.%s", didYouMean(part, []string{"username", "password"}))
+	}
+}
+
+func (r *resolver) template(name string, t hcl.Traversal, as *attribute, static bool) {
+	at, d := t.SourceRange(), r.scope.templates[name]
+	if d == nil {
+		r.report(CodeUnknownReference, stepRange(t, 1), "Unknown template", "There is no template %q.%s", name, choices(name, names(r.scope.templates)))
+		return
+	}
+	if static {
+		r.notStatic(at, as, "A template's output may hold an address")
+		return
+	}
+	if d.inside == nil {
+		return // why is reported where the template is loaded
+	}
+	output, ok := stepName(t, 2)
+	if !ok {
+		r.report(CodeWholeResource, at, "A whole template is not a value", "Name one of its outputs: %s.", list(names(d.inside.outputs), "or"))
+		return
+	}
+	r.uses.add("template", name+"."+output, at)
+	if d.inside.outputs[output] == nil {
+		r.report(CodeUnknownReference, stepRange(t, 2), "Unknown output", "The template %q has no output %q.%s", name, output, choices(output, names(d.inside.outputs)))
+	}
+}
