@@ -237,7 +237,7 @@ func (k *keeper) check(s *session, lose context.CancelCauseFunc) {
 		if !asking {
 			asking = true
 			go func() {
-				if _, _, err := s.link.SendRequest("keepalive@envctl", true, nil); err == nil {
+				if _, _, err := s.link.SendRequest("keepalive@openssh.com", true, nil); err == nil {
 					s.touch()
 				}
 				answered <- struct{}{}

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package main
+
+func runService(run func() error) error { return run() }
