@@ -64,16 +64,26 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 		return fmt.Errorf("ssh handshake: %w", err)
 	}
 	s := &server{machine: m, conn: sc, log: log, forwards: map[string]*forward{}}
+	silent := make(chan struct{})
 	s.watch = sync.OnceFunc(func() {
-		s.wg.Go(func() {
-			heard.endOnSilence(ctx, silenceLimit, func() {
-				log.Warn("the client went silent", "limit", silenceLimit)
-				cancel()
-			})
-		})
+		s.wg.Go(func() { heard.endOnSilence(ctx, silenceLimit, func() { close(silent) }) })
 	})
-	s.run(ctx, channels, requests, cancel)
-	return nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.run(ctx, channels, requests, cancel)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-silent:
+	}
+	// A read from a Windows pipe may not notice that it is closed, and run waits for it. So run is left
+	// behind, for the process to end, once nothing that was asked for is being worked on.
+	s.closeForwards()
+	cancel()
+	s.busy.Wait()
+	return fmt.Errorf("nothing came from the client for %s", silenceLimit)
 }
 
 // server is one SSH connection and everything that was asked for over it.
@@ -84,6 +94,7 @@ type server struct {
 	watch   func() // ends a client that goes silent; called for one that sends keepalives
 
 	wg       sync.WaitGroup // every goroutine that works for the connection
+	busy     sync.WaitGroup // commands that are being carried out
 	mu       sync.Mutex
 	forwards map[string]*forward // listeners, by the address that was asked for
 }

@@ -35,8 +35,10 @@ func (s *server) session(ctx context.Context, nc ssh.NewChannel) {
 			return false
 		}
 		started = true
+		s.busy.Add(1)
 		work.Go(func() {
 			code := do()
+			s.busy.Done()
 			channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{code}))
 			channel.Close()
 		})
