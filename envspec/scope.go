@@ -128,6 +128,9 @@ func (sc *scope) declare(kind *block, b *hclsyntax.Block) hcl.Diagnostics {
 	}
 	name := b.Labels[0]
 	var diags hcl.Diagnostics
+	if kind.Name == "environment" && sc.env == nil && !identifier.MatchString(name) {
+		sc.env = &decl{scope: sc, kind: kind, name: name, block: b} // so that it does not count as missing too
+	}
 	if !identifier.MatchString(name) {
 		if name != "" {
 			diags = append(diags, fault(CodeName, b.LabelRanges[0], "Not a name", "%q cannot be a name. A name starts with a letter, and letters, digits, \"_\" and \"-\" follow.", name))

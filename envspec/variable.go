@@ -71,13 +71,22 @@ func (v *variable) convert(e *evaluation, val cty.Value, at hcl.Range, what stri
 	}
 	out, err := convert.Convert(val, v.typ)
 	if err != nil {
-		e.diags = append(e.diags, fault(CodeType, at, "The wrong type", "%s must be %s: %s.", upperFirst(what), typeexpr.TypeString(v.typ), conversionError(err)))
+		e.diags = append(e.diags, fault(CodeType, at, "The wrong type", "%s must be %s%s.", upperFirst(what), typeexpr.TypeString(v.typ), v.mismatch(val, err)))
 		return cty.DynamicVal
 	}
 	if v.sensitive {
 		out = secretValue(out)
 	}
 	return out
+}
+
+// mismatch says what was given in place of the type; of a sensitive variable only its kind.
+func (v *variable) mismatch(val cty.Value, err error) string {
+	plain, _ := val.UnmarkDeep()
+	if v.typ.IsPrimitiveType() || plain.Type().IsPrimitiveType() {
+		return ", and this is " + describe(plain, v.sensitive || isSecret(val))
+	}
+	return ": " + conversionError(err)
 }
 
 // conversionError says where in a value a conversion failed, and why.

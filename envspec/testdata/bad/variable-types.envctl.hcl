@@ -17,3 +17,9 @@ variable "d" {
 }
 locals { x = ["a"] }
 output "all" { value = [var.a, var.b, var.c, var.d, local.x] }
+variable "e" {
+  type      = list(string)
+  default   = "abc"
+  sensitive = true
+}
+output "e" { value = var.e }

@@ -1,0 +1,2 @@
+environment "my shop" {}
+container "web" { image = "nginx" }
