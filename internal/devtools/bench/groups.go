@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// cleanupTime is for taking one environment down after the measuring was given up.
+const cleanupTime = 3 * time.Minute
+
+// versions says what is compared.
+func (b *bench) versions() error {
+	for _, t := range []tool{b.envctl, b.compose} {
+		if !t.there() {
+			continue
+		}
+		out, err := exec.CommandContext(b.ctx, t.argv[0], append(t.argv[1:len(t.argv):len(t.argv)], "version")...).Output()
+		if err != nil {
+			return fmt.Errorf("%s version: %w", strings.Join(t.argv, " "), err)
+		}
+		first, _, _ := bytes.Cut(out, []byte("\n"))
+		fmt.Fprintf(b.out, "%s\n", first)
+	}
+	return nil
+}
+
+// on gives a run of a tool in a folder; nil for a tool that is not there.
+func (b *bench) on(t tool, dir string, args ...string) func() (sample, error) {
+	if !t.there() {
+		return nil
+	}
+	return func() (sample, error) { return t.run(b.ctx, dir, args...) }
+}
+
+func (b *bench) rounds(quick, full int) int {
+	if b.full {
+		return full
+	}
+	return quick
+}
+
+// compare measures one command on each side and prints the row.
+func (b *bench) compare(what string, goal float64, rounds int, dir string, ours, theirs []string) error {
+	if !b.match.MatchString(what) {
+		return nil
+	}
+	p, err := b.turns(rounds, b.on(b.envctl, dir, ours...), b.on(b.compose, dir, theirs...))
+	if err != nil {
+		return err
+	}
+	b.row(what, p, goal)
+	return nil
+}
+
+// startup is what any command costs before it does something.
+func (b *bench) startup() error {
+	for _, args := range [][]string{{"version"}, {"--help"}} {
+		if err := b.compare(strings.Join(args, " "), 1, b.rounds(15, 41), b.dir, args, []string{"version"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// language is reading a spec, and planning it where nothing is there yet.
+func (b *bench) language() error {
+	sizes := []int{10, 1000}
+	if b.full {
+		sizes = append(sizes, 3000, 10000)
+	}
+	for _, n := range sizes {
+		name := fmt.Sprintf("bench-references-%d", n)
+		dir, err := b.specs(name, b.references(name, n))
+		if err != nil {
+			return err
+		}
+		rounds := b.rounds(5, 9)
+		if n > 1000 {
+			rounds = 3
+		}
+		for _, command := range []string{"validate", "plan"} {
+			err := b.compare(fmt.Sprintf("%s, %d containers", command, n), 0.5, rounds, dir, []string{command, "--quiet"}, []string{"config", "-q"})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// containers puts environments up and takes them down.
+func (b *bench) containers() error {
+	for _, n := range []int{4, 20, 60} {
+		if n > 20 && !b.full {
+			fmt.Fprintf(b.out, "%d containers: with -full\n", n)
+			continue
+		}
+		if err := b.cycle(n, b.rounds(2, 4), b.rounds(7, 11)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cycle measures cold ups, ups with nothing to do, and downs, of n containers.
+func (b *bench) cycle(n, rounds, noops int) (err error) {
+	label := func(command string) string { return fmt.Sprintf("%s, %d containers", command, n) }
+	if !b.match.MatchString(label("up")) && !b.match.MatchString(label("no-op up")) && !b.match.MatchString(label("down")) {
+		return nil
+	}
+	name := fmt.Sprintf("bench-up-%d", n)
+	dir, err := b.specs(name, b.sleepers(name, n))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.takeDown(dir)) }()
+	var up, noop, down pair
+	oursUp, theirsUp := b.on(b.envctl, dir, "up"), b.on(b.compose, dir, "up", "-d")
+	oursDown, theirsDown := b.on(b.envctl, dir, "down", "--volumes"), b.on(b.compose, dir, "down", "--volumes")
+	for round := range rounds {
+		if err := up.turn(round, oursUp, theirsUp); err != nil {
+			return err
+		}
+		if round == 0 {
+			if noop, err = b.turns(noops, oursUp, theirsUp); err != nil {
+				return err
+			}
+		}
+		if err := down.turn(round, oursDown, theirsDown); err != nil {
+			return err
+		}
+	}
+	b.row(label("no-op up"), noop, 0.7)
+	b.row(label("up"), up, 0.8)
+	b.row(label("down"), down, 0.8)
+	return nil
+}
+
+// takeDown leaves nothing of a folder's environments, whatever became of the measuring.
+func (b *bench) takeDown(dir string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), cleanupTime)
+	defer cancel()
+	_, err := b.envctl.run(ctx, dir, "down", "--volumes")
+	if b.compose.there() {
+		_, theirs := b.compose.run(ctx, dir, "down", "--volumes")
+		err = errors.Join(err, theirs)
+	}
+	return err
+}
+
+// quickstart is a plan of both worlds with nothing to do. Compose has no such thing.
+func (b *bench) quickstart() (err error) {
+	const what = "plan, the quickstart"
+	if !b.match.MatchString(what) {
+		return nil
+	}
+	if !b.full {
+		fmt.Fprintf(b.out, "%s: with -full\n", what)
+		return nil
+	}
+	dir := filepath.Join(b.dir, "quickstart")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if _, err := b.envctl.run(b.ctx, dir, "init"); err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), cleanupTime)
+		defer cancel()
+		_, down := b.envctl.run(ctx, dir, "down", "--volumes", "--keep-images")
+		err = errors.Join(err, down)
+	}()
+	if _, err := b.envctl.run(b.ctx, dir, "up"); err != nil {
+		return err
+	}
+	for _, command := range []string{"plan", "up"} {
+		p, err := b.turns(b.rounds(5, 11), b.on(b.envctl, dir, command), nil)
+		if err != nil {
+			return err
+		}
+		b.row(command+", the quickstart, nothing to do", p, 0)
+	}
+	return nil
+}

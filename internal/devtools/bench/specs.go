@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// specs writes one environment in both languages into a new folder and gives it. Nothing is kept in
+// memory: the size of this process at a fork shows in what its children report as theirs.
+func (b *bench) specs(name string, write func(w io.Writer, language string)) (string, error) {
+	dir := filepath.Join(b.dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", err
+	}
+	for file, language := range map[string]string{"env.envctl.hcl": "hcl", "compose.yaml": "yaml"} {
+		f, err := os.Create(filepath.Join(dir, file))
+		if err != nil {
+			return "", err
+		}
+		w := bufio.NewWriter(f)
+		write(w, language)
+		if err := w.Flush(); err != nil {
+			return "", err
+		}
+		if err := f.Close(); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// sleepers are n containers that start at once and end when told to.
+func (b *bench) sleepers(name string, n int) func(io.Writer, string) {
+	return func(w io.Writer, language string) {
+		header(w, language, name)
+		for i := range n {
+			if language == "yaml" {
+				fmt.Fprintf(w, "  n%04d:\n    image: %s\n    command: [sleep, infinity]\n    init: true\n    environment:\n      NUMBER: \"%d\"\n", i, b.image, i)
+				continue
+			}
+			fmt.Fprintf(w, "container \"n%04d\" {\n  image   = %q\n  command = [\"sleep\", \"infinity\"]\n  init    = true\n  env = {\n    NUMBER = \"%d\"\n  }\n}\n\n", i, b.image, i)
+		}
+	}
+}
+
+// references are n containers with a port and a variable each. All but the first refer to the one in the
+// middle between the first and themselves, so that the order is a tree.
+func (b *bench) references(name string, n int) func(io.Writer, string) {
+	return func(w io.Writer, language string) {
+		header(w, language, name)
+		for i := range n {
+			if language == "yaml" {
+				fmt.Fprintf(w, "  n%05d:\n    image: %s\n    command: [sleep, infinity]\n    init: true\n    ports: [\"127.0.0.1::8080\"]\n    environment:\n      NUMBER: \"%d\"\n      LEVEL: ${LEVEL:-info}\n", i, b.image, i)
+				if i > 0 {
+					fmt.Fprintf(w, "      PEER: http://n%05d:8080\n    depends_on: [n%05d]\n", i/2, i/2)
+				}
+				continue
+			}
+			fmt.Fprintf(w, "container \"n%05d\" {\n  image   = %q\n  command = [\"sleep\", \"infinity\"]\n  init    = true\n  port \"api\" {\n    guest  = 8080\n    scheme = \"http\"\n  }\n  env = {\n    NUMBER = \"%d\"\n    LEVEL  = var.level\n", i, b.image, i)
+			if i > 0 {
+				fmt.Fprintf(w, "    PEER   = container.n%05d.port.api.url\n", i/2)
+			}
+			fmt.Fprint(w, "  }\n}\n\n")
+		}
+	}
+}
+
+func header(w io.Writer, language, name string) {
+	if language == "yaml" {
+		fmt.Fprintf(w, "name: %s\nservices:\n", name)
+		return
+	}
+	fmt.Fprintf(w, "environment %q {}\n\nvariable \"level\" {\n  type    = string\n  default = \"info\"\n}\n\n", name)
+}
