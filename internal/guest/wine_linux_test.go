@@ -1,10 +1,9 @@
 package guest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,6 +60,7 @@ func TestOverWine(t *testing.T) {
 		}
 	})
 	t.Run("helper", func(t *testing.T) { useHelper(t, box, helper, msi) })
+	t.Run("restart", func(t *testing.T) { restartMachine(t, box, helper) })
 }
 
 // makeMSI builds the test's package with Debian's wixl.
@@ -94,14 +94,16 @@ func copyIn(t *testing.T, box *sandboxtest.Sandbox, from, to string) {
 	}
 }
 
-// useHelper places the helper where envctl uploads it, and speaks with it over its pipes.
-func useHelper(t *testing.T, box *sandboxtest.Sandbox, helper, msi string) {
-	bin := driveC + "/ProgramData/envctl/bin/0123456789abcdef"
-	box.Exec(t, "mkdir", "-p", bin)
-	copyIn(t, box, helper, bin+"/envctl-guest.exe")
+// helperDir is where envctl uploads a helper.
+const helperDir = driveC + "/ProgramData/envctl/bin/0123456789abcdef"
+
+// startHelper places the helper and speaks with it over its pipes. The last of what it gives ends it.
+func startHelper(t *testing.T, box *sandboxtest.Sandbox, helper string) (*ssh.Client, guestproto.Greeting, func()) {
+	t.Helper()
+	box.Exec(t, "mkdir", "-p", helperDir)
+	copyIn(t, box, helper, helperDir+"/envctl-guest.exe")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "docker", "exec", "-i", box.ContainerID, wine, bin+"/envctl-guest.exe", "serve")
+	cmd := exec.CommandContext(ctx, "docker", "exec", "-i", "-e", "WINEDLLOVERRIDES=shutdown.exe=n", box.ContainerID, wine, helperDir+"/envctl-guest.exe", "serve")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -118,9 +120,6 @@ func useHelper(t *testing.T, box *sandboxtest.Sandbox, helper, msi string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if greeting.DataDir != `C:\ProgramData\envctl` || greeting.BootID == "" {
-		t.Errorf("greeting %+v", greeting)
-	}
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(greeting.HostKey))
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +129,23 @@ func useHelper(t *testing.T, box *sandboxtest.Sandbox, helper, msi string) {
 		t.Fatal(err)
 	}
 	client := ssh.NewClient(sc, channels, requests)
+	return client, greeting, func() {
+		defer cancel()
+		client.Close()
+		conn.Close()
+		cmd.Wait()
+		if ctx.Err() != nil {
+			t.Error("the helper goes on after the end of its input")
+		}
+	}
+}
 
+// useHelper applies a stack with the helper and takes it down.
+func useHelper(t *testing.T, box *sandboxtest.Sandbox, helper, msi string) {
+	client, greeting, end := startHelper(t, box, helper)
+	if greeting.DataDir != `C:\ProgramData\envctl` || greeting.BootID == "" {
+		t.Errorf("greeting %+v", greeting)
+	}
 	sum, err := fileSHA256(msi)
 	if err != nil {
 		t.Fatal(err)
@@ -159,14 +174,51 @@ func useHelper(t *testing.T, box *sandboxtest.Sandbox, helper, msi string) {
 	ask(t, client, guestproto.CommandApply, guestproto.ApplyRequest{Owner: testOwner, Forget: true})
 
 	// The end of its input ends the helper, and then nothing of it is left.
-	client.Close()
-	conn.Close()
-	if err := cmd.Wait(); err != nil && !errors.Is(err, io.EOF) {
-		t.Errorf("the helper ended with %v", err)
-	}
+	end()
 	eventually(t, "nothing of the helper is left", func() bool {
 		return box.Exec(t, "sh", "-c", "ls -d "+driveC+"/ProgramData/envctl "+driveC+"/envctl-test "+driveC+"/windows/Temp/envctl* '"+driveC+"/Program Files/EnvctlTest' 2>/dev/null || true") == ""
 	})
+}
+
+// restartMachine applies a stack with a restart in its middle.
+func restartMachine(t *testing.T, box *sandboxtest.Sandbox, helper string) {
+	stack := numbered(
+		guestproto.Layer{Kind: "env", Name: "ENVCTL_BEFORE", Env: &guestproto.Env{Value: secret.Plain("1")}},
+		guestproto.Layer{Kind: "reboot", Name: "now", Reboot: &guestproto.Reboot{When: "always"}},
+		guestproto.Layer{Kind: "env", Name: "ENVCTL_AFTER", Env: &guestproto.Env{Value: secret.Plain("2")}},
+	)
+	client, before, end := startHelper(t, box, helper)
+	s, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(guestproto.ApplyRequest{Owner: testOwner, Layers: stack})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stdin = bytes.NewReader(b)
+	out, _ := s.Output(guestproto.CommandApply) // the machine may be gone before the answer's end
+	if !strings.Contains(string(out), `"type":"reboot"`) || strings.Contains(string(out), "ENVCTL_AFTER") {
+		t.Fatalf("events:\n%s", out)
+	}
+	client.Wait() // the restart ends the helper
+	end()
+	box.WaitReady(t)
+
+	client, after, end := startHelper(t, box, helper)
+	defer end()
+	if after.BootID == before.BootID {
+		t.Errorf("the boot id is still %s", after.BootID)
+	}
+	events := ask(t, client, guestproto.CommandApply, guestproto.ApplyRequest{Owner: testOwner, Layers: stack, Keep: 1})
+	if strings.Contains(string(events), "undo") || !strings.Contains(string(events), `"done","layer":"reboot.now"`) {
+		t.Errorf("events:\n%s", events)
+	}
+	var o guestproto.Observation
+	if err := json.Unmarshal(ask(t, client, guestproto.CommandObserve, nil), &o); err != nil || len(o.Manifest.Layers) != 3 {
+		t.Errorf("observed %+v (%v)", o, err)
+	}
+	ask(t, client, guestproto.CommandApply, guestproto.ApplyRequest{Owner: testOwner, Forget: true})
 }
 
 func upload(t *testing.T, client *ssh.Client, from, to string) {
