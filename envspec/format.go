@@ -10,6 +10,9 @@ import (
 // the errors are given under filename.
 func Format(src []byte, filename string) ([]byte, hcl.Diagnostics) {
 	if _, diags := hclsyntax.ParseConfig(src, filename, hcl.InitialPos); diags.HasErrors() {
+		for _, d := range diags {
+			d.Extra = CodeSyntax
+		}
 		return nil, firstOfEach(diags)
 	}
 	return hclwrite.Format(src), nil
