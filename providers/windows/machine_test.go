@@ -31,9 +31,8 @@ type helper struct {
 	away  atomic.Bool // whether the machine cannot be reached
 	dials atomic.Int64
 
-	mu   sync.Mutex
-	kill []func()
-	// boots has the boot ids that a machine which stands in for the helper answers with; see fakeGuest.
+	mu    sync.Mutex
+	kill  []func()
 	serve func(ctx context.Context, in io.ReadCloser, out io.WriteCloser) error
 }
 
