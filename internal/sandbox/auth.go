@@ -94,7 +94,8 @@ func (s *Server) isUser(name string) bool {
 	if i := strings.LastIndexByte(name, '\\'); i >= 0 {
 		name = name[i+1:]
 	}
-	return strings.EqualFold(name, s.opt.User)
+	local, _, _ := strings.Cut(name, "@")
+	return strings.EqualFold(name, s.opt.User) || strings.EqualFold(local, s.opt.User)
 }
 
 func latin1(s string) ([]byte, bool) {

@@ -155,6 +155,7 @@ func TestBasic(t *testing.T) {
 		{"UTF-8", v.https, testUser, testPassword, 200},
 		{"Latin-1", v.https, testUser, "P\xe4ssw\xf6rd!", 200},
 		{"the user's case and domain", v.https, `HOST\VAGRANT`, testPassword, 200},
+		{"a domain behind the user", v.https, testUser + "@host", testPassword, 200},
 		{"wrong password", v.https, testUser, "x", 401},
 		{"empty password", v.https, testUser, "", 401},
 		{"unknown user", v.https, "root", testPassword, 401},

@@ -13,6 +13,8 @@ type CommandSpec struct {
 	Shell bool
 	// Dir is the working directory in Windows' form; empty is the user's profile.
 	Dir string
+	// CodePage is what the command's console writes in (WINRS_CODEPAGE); 0 is the machine's own.
+	CodePage int
 	// Env is added to the machine's environment.
 	Env []EnvVar
 }

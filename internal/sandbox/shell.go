@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type shell struct {
 	idle    time.Duration
 	dir     string
 	env     []EnvVar
+	page    int // code page
 	created time.Time
 
 	mu       sync.Mutex
@@ -55,6 +57,13 @@ func newShell(r *request, limits Limits) (*shell, error) {
 		if d > 0 {
 			s.idle = d
 		}
+	}
+	if v := r.options["WINRS_CODEPAGE"]; v != "" {
+		page, err := strconv.Atoi(v)
+		if err != nil || page < 0 || page > 65535 {
+			return nil, faultSchema("WINRS_CODEPAGE is no code page.")
+		}
+		s.page = page
 	}
 	if s.outputs == "" {
 		s.outputs = "stdout stderr"
@@ -135,6 +144,8 @@ func (s *shell) start(ctx context.Context, r *request, starter Starter, limits L
 		Shell: !r.option("WINRS_SKIP_CMD_SHELL"),
 		Dir:   s.dir,
 		Env:   s.env,
+
+		CodePage: s.page,
 	}
 	proc, err := starter.Start(ctx, spec)
 	if err != nil {

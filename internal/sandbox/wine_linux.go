@@ -90,7 +90,7 @@ func (p *wineProcess) launch(ctx context.Context, c *control, spec CommandSpec) 
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the Windows side: %w", ctx.Err())
 	}
-	s := winside.Spec{Line: spec.Line, Shell: spec.Shell, Dir: spec.Dir}
+	s := winside.Spec{Line: spec.Line, Shell: spec.Shell, Dir: spec.Dir, CodePage: spec.CodePage}
 	for _, v := range spec.Env {
 		s.Env = append(s.Env, v.Name+"="+v.Value)
 	}

@@ -1,12 +1,7 @@
 package sandboxtest_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/url"
@@ -20,9 +15,9 @@ import (
 
 	"github.com/masterzen/winrm"
 
-	"github.com/envctl/envctl/internal/bootstrap"
 	"github.com/envctl/envctl/internal/sandbox/sandboxtest"
 	"github.com/envctl/envctl/internal/sandbox/winside"
+	ours "github.com/envctl/envctl/providers/windows/winrm"
 )
 
 // prog is where the tests' Windows program is, in Windows.
@@ -58,8 +53,9 @@ func client(t *testing.T, box *sandboxtest.Sandbox) *winrm.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// With a larger envelope this client sends more than the server takes, and sees no fault.
 	c, err := winrm.NewClientWithParameters(winrm.NewEndpoint(u.Hostname(), port, true, false, box.Certificate, nil, nil, time.Minute),
-		box.User, box.Password, winrm.NewParameters("PT60S", "en-US", 512000))
+		box.User, box.Password, winrm.NewParameters("PT60S", "en-US", 153600))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +109,9 @@ func TestWindows(t *testing.T) {
 	t.Run("exit codes", func(t *testing.T) { testExitCodes(t, c) })
 	t.Run("what Wine lacks", func(t *testing.T) { testStubs(t, c) })
 	t.Run("the account", func(t *testing.T) { testAccount(t, c, box) })
+	t.Run("shell options", func(t *testing.T) { testShellOptions(t, box) })
 	t.Run("a command line too long", func(t *testing.T) { testTooLong(t, c) })
-	t.Run("pipes", func(t *testing.T) { testPipes(t, c) })
+	t.Run("pipes", func(t *testing.T) { testPipes(t, box) })
 	t.Run("terminate kills the tree", func(t *testing.T) { testKillTree(t, c, box) })
 	t.Run("left running", func(t *testing.T) { testLeftRunning(t, c, box) })
 	t.Run("bootstrap", func(t *testing.T) { testBootstrap(t, c, exe) })
@@ -128,6 +125,11 @@ func testExitCodes(t *testing.T, c *winrm.Client) {
 			t.Errorf("exit %d came as %d (%s)", want, code, stderr)
 		}
 	}
+	for line, want := range map[string]uint32{"net start": 0, "net user": 0, "net user x y /add": 50, "net localgroup": 50} {
+		if stdout, stderr, code := run(t, c, line); code != want {
+			t.Errorf("%s: exit %d, %q %q", line, code, stdout, stderr)
+		}
+	}
 	if _, stderr, code := run(t, c, "nosuchprogram /x"); code != 9009 || stderr == "" {
 		t.Errorf("a missing program: exit %d, %q", code, stderr)
 	}
@@ -135,7 +137,7 @@ func testExitCodes(t *testing.T, c *winrm.Client) {
 
 func testStubs(t *testing.T, c *winrm.Client) {
 	for _, name := range winside.Stubs() {
-		for _, via := range []string{name, name + ".exe", `C:\windows\syswow64\cmd.exe /c ` + name} {
+		for _, via := range []string{name, `C:\windows\syswow64\cmd.exe /c ` + name + ".exe"} {
 			_, stderr, code := run(t, c, via+" /query")
 			if code == 0 || stderr == "" {
 				t.Errorf("%s: exit %d, %q", via, code, stderr)
@@ -155,194 +157,44 @@ func testAccount(t *testing.T, c *winrm.Client, box *sandboxtest.Sandbox) {
 	}
 }
 
+// testShellOptions tries what a client may ask of a shell: code page, folder, environment.
+func testShellOptions(t *testing.T, box *sandboxtest.Sandbox) {
+	c := ourClient(t, box, box.HTTPS)
+	shell, err := c.Shell(t.Context(), ours.ShellOptions{WorkingDir: `%SystemRoot%\system32`, Env: map[string]string{"ENVCTL_A": "b & c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		line string
+		skip bool
+		want string
+	}{
+		{"echo Müller €", false, "Müller €\r\n"},
+		{"cd", false, "C:\\windows\\system32\r\n"},
+		{"set ENVCTL_A", false, "ENVCTL_A=b & c\r\n"},
+		{"hostname.exe", true, box.Host + "\r\n"},
+	} {
+		cmd, err := shell.Start(t.Context(), tt.line, ours.CommandOptions{SkipCmdShell: tt.skip})
+		if err != nil {
+			t.Fatalf("%s: %v", tt.line, err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, cmd.Stderr()) }() // ends with the command
+		out, err := io.ReadAll(cmd.Stdout())
+		if err != nil || string(out) != tt.want {
+			t.Errorf("%s: got %q, %v; want %q", tt.line, out, err, tt.want)
+		}
+		if err := cmd.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := shell.Start(t.Context(), "nosuchprogram.exe", ours.CommandOptions{SkipCmdShell: true}); err == nil {
+		t.Error("without cmd.exe a missing program is a fault, but it started")
+	}
+}
+
 func testTooLong(t *testing.T, c *winrm.Client) {
 	_, stderr, code := run(t, c, "echo "+strings.Repeat("x", 8191))
 	if code == 0 || !strings.Contains(stderr, "too long") {
 		t.Errorf("exit %d, %q", code, stderr)
 	}
-}
-
-// testPipes sends every value of a byte and 64 MiB through a command and back.
-func testPipes(t *testing.T, c *winrm.Client) {
-	data := make([]byte, 64<<20)
-	if _, err := rand.Read(data); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 256 {
-		data[i] = byte(i)
-	}
-	back := sha256.New()
-	begun := time.Now()
-	code, err := c.RunWithContextWithInput(t.Context(), prog+" cat", back, io.Discard, bytes.NewReader(data))
-	took := time.Since(begun)
-	if err != nil || code != 0 {
-		t.Fatalf("exit %d, %v", code, err)
-	}
-	if sum := sha256.Sum256(data); !bytes.Equal(back.Sum(nil), sum[:]) {
-		t.Fatal("what came back is not what was sent")
-	}
-	t.Logf("64 MiB there and back in %v: %.1f MB/s", took.Round(time.Millisecond), 64*1.048576/took.Seconds())
-}
-
-// begin starts a command and waits for its first line.
-func begin(t *testing.T, c *winrm.Client, line string) (*winrm.Shell, *winrm.Command) {
-	t.Helper()
-	shell, err := c.CreateShell()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command, err := shell.ExecuteWithContext(t.Context(), line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(command.Stdout, make([]byte, 5)); err != nil {
-		t.Fatal(err)
-	}
-	return shell, command
-}
-
-func testKillTree(t *testing.T, c *winrm.Client, box *sandboxtest.Sandbox) {
-	shell, command := begin(t, c, prog+" tree 2")
-	defer shell.Close()
-	if n := processes(t, box, "tree"); n != 3 {
-		t.Fatalf("%d processes run, want 3", n)
-	}
-	if err := command.Close(); err != nil { // Signal terminate
-		t.Fatal(err)
-	}
-	eventually(t, "the tree is dead", func() bool { return processes(t, box, "tree") == 0 })
-}
-
-// testLeftRunning holds what a command leaves behind to Windows' way: the command is over, and
-// what it started lives as long as the shell.
-func testLeftRunning(t *testing.T, c *winrm.Client, box *sandboxtest.Sandbox) {
-	shell, err := c.CreateShell()
-	if err != nil {
-		t.Fatal(err)
-	}
-	command, err := shell.ExecuteWithContext(t.Context(), "start /b "+prog+" tree 0 & exit 7")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, command.Stdout) }() // ends with the command
-	command.Wait()
-	if command.ExitCode() != 7 {
-		t.Fatalf("exit %d", command.ExitCode())
-	}
-	eventually(t, "the program runs", func() bool { return processes(t, box, "tree") == 1 })
-	if err := command.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if n := processes(t, box, "tree"); n != 1 {
-		t.Fatalf("%d processes run, want 1 until the shell goes", n)
-	}
-	if err := shell.Close(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "it is dead", func() bool { return processes(t, box, "tree") == 0 })
-}
-
-// testBootstrap uploads a program with our one PowerShell command and runs it.
-func testBootstrap(t *testing.T, c *winrm.Client, exe []byte) {
-	sum := sha256.Sum256(exe)
-	header, err := bootstrap.Header(sum, `%ProgramData%\envctl\bin\`+hex.EncodeToString(sum[:8])+`\program.exe`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	if _, err := z.Write(exe); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var input strings.Builder
-	input.WriteString(header + "\r\n")
-	for data := packed.Bytes(); len(data) > 0; {
-		n := min(len(data), bootstrap.LineBytes)
-		input.WriteString(bootstrap.Line(data[:n]) + "\r\n")
-		data = data[n:]
-	}
-	input.WriteString(bootstrap.End + "\r\n")
-	hexSum := hex.EncodeToString(sum[:])
-	for _, want := range []string{"need " + hexSum + "\r\nok " + hexSum + "\r\n", "have " + hexSum + "\r\n"} {
-		stdout, stderr, code, err := c.RunWithContextWithString(t.Context(), bootstrap.Command(), input.String())
-		if err != nil || code != 0 || stdout != want {
-			t.Fatalf("got %q, %q, exit %d, %v; want %q", stdout, stderr, code, err, want)
-		}
-	}
-	line := `"%ProgramData%\envctl\bin\` + hex.EncodeToString(sum[:8]) + `\program.exe" exit 42`
-	if _, stderr, code := run(t, c, line); code != 42 {
-		t.Fatalf("the uploaded program: exit %d, %q", code, stderr)
-	}
-	broken := strings.Replace(input.String(), hexSum, strings.Repeat("0", 64), 1)
-	_, stderr, code, err := c.RunWithContextWithString(t.Context(), bootstrap.Command(), broken)
-	if err != nil || code == 0 || !strings.Contains(stderr, "antivirus") {
-		t.Fatalf("a wrong sha256: exit %d, %q, %v", code, stderr, err)
-	}
-}
-
-func testReboot(t *testing.T, c *winrm.Client, box *sandboxtest.Sandbox) {
-	if stdout, stderr, code := run(t, c, `sc create EnvctlTest binPath= "`+prog+` service" start= auto`); code != 0 {
-		t.Fatalf("sc create: exit %d, %q %q", code, stdout, stderr)
-	}
-	if stdout, stderr, code := run(t, c, "sc start EnvctlTest"); code != 0 {
-		t.Fatalf("sc start: exit %d, %q %q", code, stdout, stderr)
-	}
-	shell, _ := begin(t, c, prog+" tree 0")
-	before, _, _ := run(t, c, prog+" bootid")
-	if again, _, _ := run(t, c, prog+" bootid"); again != before {
-		t.Fatalf("the boot id changes by itself: %q, %q", before, again)
-	}
-	if _, stderr, code := run(t, c, "shutdown /r /t 60"); code != 0 {
-		t.Fatalf("shutdown /r /t 60: exit %d, %q", code, stderr)
-	}
-	if _, stderr, code := run(t, c, "shutdown /a"); code != 0 {
-		t.Fatalf("shutdown /a: exit %d, %q", code, stderr)
-	}
-	reboot(t, c, box, before)
-	if err := shell.Close(); err == nil {
-		if _, err := shell.ExecuteWithContext(t.Context(), "ver"); err == nil {
-			t.Error("a shell survived the reboot")
-		}
-	}
-	if n := processes(t, box, "tree"); n != 0 {
-		t.Errorf("%d processes survived the reboot", n)
-	}
-	eventually(t, "the service runs again", func() bool {
-		stdout, _, _ := run(t, c, "sc query EnvctlTest")
-		return strings.Contains(stdout, "RUNNING")
-	})
-}
-
-// reboot asks for one and waits until the boot id is another.
-func reboot(t *testing.T, c *winrm.Client, box *sandboxtest.Sandbox, before string) {
-	t.Helper()
-	begun := time.Now()
-	_, _, _, _ = c.RunWithString("shutdown /r /t 0", "") // the connection may drop before the answer
-	eventually(t, "the boot id changes", func() bool {
-		box.WaitReady(t)
-		after, _, _, err := c.RunWithString(prog+" bootid", "")
-		return err == nil && after != "" && after != before
-	})
-	t.Logf("rebooted in %v", time.Since(begun).Round(time.Millisecond))
-}
-
-func testRestart(t *testing.T, box *sandboxtest.Sandbox) {
-	c := client(t, box)
-	before, _, _ := run(t, c, prog+" bootid")
-	run(t, c, `echo kept> C:\test\kept.txt`)
-	box.RestartContainer(t)
-	c = client(t, box)
-	if after, _, _ := run(t, c, prog+" bootid"); after == before || after == "" {
-		t.Errorf("the boot id did not change: %q, %q", before, after)
-	}
-	if stdout, _, _ := run(t, c, `type C:\test\kept.txt`); !strings.HasPrefix(stdout, "kept") {
-		t.Errorf("the file is gone: %q", stdout)
-	}
-	eventually(t, "the service runs again", func() bool {
-		stdout, _, _ := run(t, c, "sc query EnvctlTest")
-		return strings.Contains(stdout, "RUNNING")
-	})
 }

@@ -41,6 +41,8 @@ type Spec struct {
 	Shell bool     `json:"shell"`
 	Dir   string   `json:"dir,omitempty"`
 	Env   []string `json:"env,omitempty"` // NAME=value
+	// CodePage is what the console writes in; 0 leaves Wine's.
+	CodePage int `json:"code_page,omitempty"`
 }
 
 // Report is what the runner says, a line of JSON each: that the command started or could not,

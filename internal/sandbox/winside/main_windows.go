@@ -24,6 +24,8 @@ func Main(args []string) (handled bool, code int) {
 	switch {
 	case name == "powershell" || name == "pwsh":
 		return true, powershell(name, args[1:])
+	case name == "net":
+		return true, netCommand(args[1:])
 	case name == "shutdown":
 		return true, shutdown(args[1:])
 	case slices.Contains(stubs, name):
@@ -43,7 +45,31 @@ func powershell(name string, args []string) int {
 	if _, err := os.Stat(pwshPath); err != nil {
 		return noPowerShell(name, os.Stderr)
 	}
-	cmd := exec.Command(pwshPath, args...)
+	return pass(name, pwshPath, args)
+}
+
+// wineNet is Wine's own net.exe, in whose place we stand.
+const wineNet = `Z:\usr\lib\x86_64-linux-gnu\wine\x86_64-windows\net.exe`
+
+// netCommand leaves to Wine's net what it can do, lists the accounts, and fails for the rest.
+func netCommand(args []string) int {
+	verb := ""
+	if len(args) > 0 {
+		verb = strings.ToLower(args[0])
+	}
+	switch {
+	case slices.Contains(netVerbs, verb):
+		return pass("net", wineNet, args)
+	case verb == "user" && len(args) == 1:
+		fmt.Printf("\r\nUser accounts for \\\\%s\r\n\r\n%s\r\nThe command completed successfully.\r\n", os.Getenv("COMPUTERNAME"), os.Getenv("USERNAME"))
+		return 0
+	}
+	return unsupported("net", args, os.Stderr)
+}
+
+// pass runs another program in our place.
+func pass(name, program string, args []string) int {
+	cmd := exec.Command(program, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exit *exec.ExitError

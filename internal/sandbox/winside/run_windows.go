@@ -147,7 +147,7 @@ func alone(job windows.Handle) (bool, error) {
 func start(spec Spec) (windows.Handle, error) {
 	line := spec.Line
 	if spec.Shell {
-		line = `C:\windows\system32\cmd.exe /C ` + line
+		line = `C:\windows\system32\cmd.exe /C ` + setPage(spec.CodePage, line)
 	}
 	for _, pair := range spec.Env {
 		if name, value, ok := strings.Cut(pair, "="); ok {
@@ -186,9 +186,26 @@ func start(spec Spec) (windows.Handle, error) {
 		*to = h
 	}
 	var pi windows.ProcessInformation
+	// Without a window, Wine gives the command a console of its own.
 	if err := windows.CreateProcess(nil, linePtr, nil, nil, true, windows.CREATE_UNICODE_ENVIRONMENT|windows.CREATE_NO_WINDOW, nil, dirPtr, &si, &pi); err != nil {
 		return 0, err
 	}
 	_ = windows.CloseHandle(pi.Thread)
 	return pi.Process, nil
+}
+
+// ownPage is the code page of a console that nobody set, and maxLine what cmd.exe takes.
+const (
+	ownPage = 437
+	maxLine = 8191
+)
+
+// setPage makes the line's console write in a code page. Only the console's own program can set
+// it: the console comes into being with the command.
+func setPage(page int, line string) string {
+	prefix := fmt.Sprintf("chcp %d>nul & ", page)
+	if page == 0 || page == ownPage || len(line)+len(prefix) > maxLine {
+		return line
+	}
+	return prefix + line
 }

@@ -30,6 +30,9 @@ func noPowerShell(name string, stderr io.Writer) int {
 	return ExitMissing
 }
 
+// netVerbs are what Wine's net.exe really does. The others it answers with its usage and 0.
+var netVerbs = []string{"start", "stop", "use", "help", "/?"}
+
 // shutdownRequest reads shutdown's arguments. Windows waits 30 seconds unless /t says otherwise.
 func shutdownRequest(args []string) (Hello, error) {
 	h := Hello{Delay: 30}
