@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
-	"golang.org/x/sys/windows/svc"
-	"golang.org/x/sys/windows/svc/mgr"
 
 	"github.com/envctl/envctl/internal/guestproto"
 	"github.com/envctl/envctl/internal/secret"
@@ -26,6 +20,9 @@ func hidden(s string) secret.Text { return secret.Text{Value: s, Sensitive: true
 
 // asService lets the test binary be what the helper is for a service.
 func asService() (code int, handled bool) {
+	if code, handled := asSetup(); handled {
+		return code, true
+	}
 	var err error
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == RunService:
@@ -249,198 +246,4 @@ func TestFirewallLayer(t *testing.T) {
 			t.Errorf("rule %q is left", n)
 		}
 	}
-}
-
-// assets is the folder that the test's driver filled.
-func assets(t *testing.T) string {
-	dir := os.Getenv("GUEST_TEST_ASSETS")
-	if dir == "" {
-		t.Skip("no GUEST_TEST_ASSETS: TestOverWine brings them")
-	}
-	return dir
-}
-
-// put places a file in the machine's cache, as an upload does.
-func put(t *testing.T, m *Machine, path string) guestproto.Source {
-	t.Helper()
-	sum, err := fileSHA256(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := copyFile(path, guestproto.CacheFile(m.Dir, sum)); err != nil {
-		t.Fatal(err)
-	}
-	return guestproto.Source{SHA256: sum, Name: filepath.Base(path)}
-}
-
-func packageLayer(t *testing.T, m *Machine) guestproto.Layer {
-	return guestproto.Layer{Kind: "package", Name: "svc", Package: &guestproto.Package{Source: put(t, m, filepath.Join(assets(t), "svc.msi"))}}
-}
-
-func installed() bool {
-	_, err := os.Stat(`C:\Program Files\EnvctlTest\svc.exe`)
-	return err == nil
-}
-
-func serviceState(t *testing.T) svc.State {
-	t.Helper()
-	m, err := mgr.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Disconnect()
-	s, err := m.OpenService("EnvctlTestSvc")
-	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		return 0
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	status, err := s.Query()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return status.State
-}
-
-// answer is what the test's service says of a variable of its own.
-func answer(t *testing.T, name string) string {
-	t.Helper()
-	resp, err := http.Get("http://127.0.0.1:18080/?name=" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(resp.Body)
-	return string(b)
-}
-
-func TestPackageAndServiceLayers(t *testing.T) {
-	m := windowsMachine(t)
-	pkg := packageLayer(t, m)
-	service := func(value string) guestproto.Layer {
-		return guestproto.Layer{Kind: "service", Name: "EnvctlTestSvc", Service: &guestproto.Service{
-			Startup: "auto", State: "running", Env: map[string]secret.Text{"TOKEN": hidden(value)}, Timeout: 20}}
-	}
-	mustApply(t, m, 0, pkg, service(planted))
-	if !installed() || serviceState(t) != svc.Running {
-		t.Fatalf("installed %v, service %v", installed(), serviceState(t))
-	}
-	if got := answer(t, "TOKEN"); got != planted {
-		t.Errorf("the service sees %q", got)
-	}
-	noSecretUnder(t, m.Dir)
-	if d := drift(t, m); len(d) != 0 {
-		t.Errorf("drifted at once: %v", d)
-	}
-	if out, err := exec.Command("net", "stop", "EnvctlTestSvc").CombinedOutput(); err != nil {
-		t.Fatalf("net stop: %v %s", err, out)
-	}
-	if d := drift(t, m); !strings.Contains(d["service.EnvctlTestSvc"], "stopped") {
-		t.Errorf("drifted: %v", d)
-	}
-
-	// One whose process was ended is seen, and put right.
-	mustApply(t, m, 1, pkg, service(planted))
-	if out, err := exec.Command("taskkill", "/f", "/im", "svc.exe").CombinedOutput(); err != nil {
-		t.Fatalf("taskkill: %v %s", err, out)
-	}
-	eventually(t, "the end of the process is seen", func() bool {
-		return strings.Contains(drift(t, m)["service.EnvctlTestSvc"], "stopped")
-	})
-	mustApply(t, m, 1, pkg, service(planted))
-	if got := answer(t, "TOKEN"); got != planted {
-		t.Errorf("the service sees %q", got)
-	}
-
-	// Another value undoes and applies the service alone.
-	events := mustApply(t, m, 1, pkg, service("another"))
-	if strings.Contains(events, "package") || !strings.Contains(events, "undo service") {
-		t.Errorf("events:\n%s", events)
-	}
-	if got := answer(t, "TOKEN"); got != "another" {
-		t.Errorf("the service sees %q", got)
-	}
-
-	mustApply(t, m, 0)
-	if installed() || serviceState(t) != 0 {
-		t.Errorf("left behind: files %v, service %v", installed(), serviceState(t))
-	}
-}
-
-func TestPackageThatIsNoPackage(t *testing.T) {
-	m := windowsMachine(t)
-	path := filepath.Join(t.TempDir(), "broken.msi")
-	os.WriteFile(path, []byte("no package"), 0o600)
-	_, err := applied(t, m, 0, guestproto.Layer{Kind: "package", Name: "x", Package: &guestproto.Package{Source: put(t, m, path)}})
-	if err == nil || !strings.Contains(err.Error(), "no Windows Installer package") {
-		t.Errorf("err %v", err)
-	}
-	mustApply(t, m, 0)
-}
-
-func TestPackageRefusesASecretArgument(t *testing.T) {
-	m := windowsMachine(t)
-	l := packageLayer(t, m)
-	l.Package.Properties = map[string]secret.Text{"PASSWORD": hidden(planted)}
-	_, err := applied(t, m, 0, l)
-	if err == nil || !strings.Contains(err.Error(), "PASSWORD") || installed() {
-		t.Errorf("err %v, installed %v", err, installed())
-	}
-	mustApply(t, m, 0)
-}
-
-func TestPackageThatWasThereStays(t *testing.T) {
-	m := windowsMachine(t)
-	l := packageLayer(t, m)
-	msi := filepath.Join(assets(t), "svc.msi")
-	if out, err := exec.Command("msiexec", "/i", msi, "/qn").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	mustApply(t, m, 0, l)
-	mustApply(t, m, 0)
-	if !installed() {
-		t.Error("it was removed")
-	}
-	if out, err := exec.Command("msiexec", "/x", msi, "/qn").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-}
-
-func TestServiceThatCannotStartSaysWhy(t *testing.T) {
-	for _, test := range []struct{ name, variable, want string }{
-		{"its own code", "FAIL", "service-specific exit code 42"},
-		{"never runs", "HANG", "time limit"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			m := windowsMachine(t)
-			l := guestproto.Layer{Kind: "service", Name: "EnvctlTestSvc2", Service: &guestproto.Service{
-				Command: filepath.Join(assets(t), "svc.exe"), State: "running", Timeout: 3,
-				Env: map[string]secret.Text{test.variable: secret.Plain("42")}}}
-			events, err := applied(t, m, 0, l)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("err %v\n%s", err, events)
-			}
-			mustApply(t, m, 0)
-			mm, err := mgr.Connect()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer mm.Disconnect()
-			if s, err := mm.OpenService("EnvctlTestSvc2"); err == nil {
-				s.Close()
-				t.Error("the service is left")
-			}
-		})
-	}
-}
-
-func TestServiceThatIsMissing(t *testing.T) {
-	m := windowsMachine(t)
-	_, err := applied(t, m, 0, guestproto.Layer{Kind: "service", Name: "NoSuch", Service: &guestproto.Service{State: "running"}})
-	if err == nil || !strings.Contains(err.Error(), `no service "NoSuch"`) {
-		t.Errorf("err %v", err)
-	}
-	mustApply(t, m, 0)
 }
