@@ -1,0 +1,2 @@
+image "postgres:17" "linux/amd64" {
+  digest = "sha256
