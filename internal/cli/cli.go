@@ -129,7 +129,7 @@ wired together in both directions.
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	root.AddCommand(
-		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
+		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
 		a.outputsCommand(), a.logsCommand(), a.execCommand(), a.sandboxCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -100,6 +100,11 @@ func (s *session) observe(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	return s.assignPorts(taken)
+}
+
+// assignPorts gives every endpoint its ports: those that were observed stay.
+func (s *session) assignPorts(taken wire.Taken) error {
 	in := wire.Input{
 		Environment: s.instance.Environment, Instance: s.instance.ID,
 		Endpoints:     s.spec.Endpoints(),
