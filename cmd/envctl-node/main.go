@@ -3,27 +3,38 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
-	"github.com/envctl/envctl/internal/gateway/relay"
+	"github.com/envctl/envctl/internal/hostlink"
 	"github.com/envctl/envctl/internal/sandbox"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
 	role := ""
 	if len(args) > 0 {
 		role, args = args[0], args[1:]
 	}
 	switch role {
 	case "gateway":
-		return relay.Main(args, stdout, stderr)
+		return gateway(ctx, args, stdout, stderr)
+	case "relay":
+		if err := hostlink.Main(ctx, args); err != nil {
+			fmt.Fprintln(stderr, "envctl-node relay:", err)
+			return 1
+		}
+		return 0
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: gateway or sandbox")
+	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, relay or sandbox")
 	return 64
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/credential"
 	"github.com/envctl/envctl/internal/gateway"
-	"github.com/envctl/envctl/internal/gateway/relay"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/wire"
@@ -147,7 +146,7 @@ func (s *session) assignPorts(taken wire.Taken) error {
 // recordedGuest reads from a gateway at which ports its machine reaches the endpoints it was given.
 func recordedGuest(o providers.Observed) map[addr.Endpoint]int {
 	var w gateway.Wires
-	if json.Unmarshal(o.Carried[relay.WiresPath], &w) != nil {
+	if json.Unmarshal(o.Carried[gateway.WiresPath], &w) != nil {
 		return nil // a gateway of another version: its wires are written anew
 	}
 	ports := map[addr.Endpoint]int{}

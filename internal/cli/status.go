@@ -17,7 +17,6 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/gateway"
-	"github.com/envctl/envctl/internal/gateway/relay"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 )
@@ -255,7 +254,7 @@ func (s *session) lookAtWire(w envspec.Wire, states map[addr.Addr]resourceStatus
 
 // wireOf finds a wire in a gateway's status: one out of the machine by its endpoint, one into it by its port.
 func wireOf(link gateway.Status, out bool, to addr.Endpoint) (state, detail string) {
-	if link.Link.State != relay.Up {
+	if link.Link.State != gateway.Up {
 		return wireConnecting, link.Link.Error
 	}
 	name := to.Port

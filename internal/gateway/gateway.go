@@ -29,6 +29,12 @@ type (
 	WireStatus = relay.WireStatus
 )
 
+// WiresPath is where a gateway has its wires: the one file of it that changes while it runs.
+const WiresPath = relay.WiresPath
+
+// Up is the state of a link or a wire that works.
+const Up = relay.Up
+
 // Commands that are run inside a gateway's container.
 var (
 	// statusCommand prints a Status as JSON.

@@ -1,4 +1,4 @@
-package relay
+package main
 
 import (
 	"bytes"
@@ -10,21 +10,18 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 
+	"github.com/envctl/envctl/internal/gateway/relay"
 	"github.com/envctl/envctl/providers/windows/remote"
 	"github.com/envctl/envctl/providers/windows/winrm"
 )
 
-// Main is `envctl-node gateway` with a real machine behind it. It returns the exit code.
-func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	helper := sync.OnceValues(func() (helperFile, error) { return loadHelper(HelperPath) })
+// gateway is the gateway's role with a real machine behind it. It returns the exit code.
+func gateway(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	helper := sync.OnceValues(func() (helperFile, error) { return loadHelper(relay.HelperPath) })
 	log := slog.New(slog.NewTextHandler(stdout, nil))
-	return Command(ctx, args, func(ctx context.Context, m Machine) (Link, error) {
+	return relay.Command(ctx, args, func(ctx context.Context, m relay.Machine) (relay.Link, error) {
 		h, err := helper()
 		if err != nil {
 			return nil, err
@@ -33,7 +30,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}, stdout, stderr)
 }
 
-func connectRemote(ctx context.Context, m Machine, h helperFile, log *slog.Logger) (Link, error) {
+func connectRemote(ctx context.Context, m relay.Machine, h helperFile, log *slog.Logger) (relay.Link, error) {
 	c, err := remote.Connect(ctx, remote.Machine{
 		WinRM: winrm.Config{
 			Address: m.Address, Port: m.Port, HTTPS: m.HTTPS, User: m.User, Password: m.Password,
