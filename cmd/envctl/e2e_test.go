@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/envctl/envctl/internal/cli"
+	"github.com/envctl/envctl/internal/sandbox/sandboxtest"
 )
 
 // asEnvctl makes the test binary be envctl, so that tests run it as the process it is: with its own signals
@@ -48,6 +49,7 @@ type env struct {
 func newEnv(t *testing.T, vars ...string) *env {
 	t.Helper()
 	needEngine(t)
+	sandboxtest.Warm(t)
 	root := t.TempDir()
 	e := &env{t: t, dir: filepath.Join(root, "spec"), state: filepath.Join(root, "state"), vars: vars}
 	if err := os.Mkdir(e.dir, 0o755); err != nil {

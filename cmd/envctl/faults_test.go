@@ -59,6 +59,8 @@ output "echo" { value = container.echo.port.tcp.address }
 func TestKilledAnywhere(t *testing.T) {
 	e := newEnv(t)
 	e.write("env.envctl.hcl", small)
+	e.must("up") // builds the images
+	e.must("down", "--volumes", "--keep-images")
 	began := time.Now()
 	e.must("up")
 	whole := time.Since(began)

@@ -1,6 +1,7 @@
 package sandboxtest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -23,28 +24,50 @@ const imageName = "envctl-sandbox-test"
 // processes take turns, since one removes the images that an older content left behind.
 func createFromImage(t testing.TB, create []string) (container string) {
 	t.Helper()
+	defer takeTurn(t)()
+	out := docker(t, nil, append(create, build(t))...)
+	return out[strings.LastIndexByte(out, '\n')+1:]
+}
+
+// Warm builds the image where it is missing, so that what envctl builds itself in a test finds the long part
+// in Docker's cache.
+func Warm(t testing.TB) {
+	t.Helper()
+	defer takeTurn(t)()
+	build(t)
+}
+
+func takeTurn(t testing.TB) (end func()) {
+	t.Helper()
 	lock := flock.New(filepath.Join(os.TempDir(), imageName+".lock"))
 	if err := lock.Lock(); err != nil {
 		t.Fatalf("waiting for other tests to build the sandbox's image: %v", err)
 	}
-	defer lock.Unlock()
+	return func() { _ = lock.Unlock() } // ends with the process at the latest
+}
+
+func build(t testing.TB) (image string) {
+	t.Helper()
 	files := sandbox.BuildContext(
 		buildHelper(t, "./cmd/envctl-node", "linux"),
 		buildHelper(t, "./cmd/envctl-guest", "windows"))
+	// The label that envctl gives its shared images, so that both have the same steps and one cache. Another
+	// name keeps the image from being removed with envctl's.
+	files["Dockerfile"] = bytes.Replace(files["Dockerfile"], []byte("FROM debian:trixie-slim\n"),
+		[]byte("FROM debian:trixie-slim\nLABEL \"dev.envctl.shared\"=\"sandbox\"\n"), 1)
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		part := sha256.Sum256(files[name])
 		sum.Write(part[:])
 	}
-	image := imageName + ":" + hex.EncodeToString(sum.Sum(nil))[:16]
+	image = imageName + ":" + hex.EncodeToString(sum.Sum(nil))[:16]
 	if exec.CommandContext(t.Context(), "docker", "image", "inspect", image).Run() != nil {
 		t.Logf("building %s; without Docker's cache this takes minutes", image)
 		// The host's network: not every engine's bridge reaches Debian.
 		docker(t, tarOf(t, files, 0o755), "build", "--quiet", "--network", "host", "--tag", image, "-")
 		removeOthers(t, image)
 	}
-	out := docker(t, nil, append(create, image)...)
-	return out[strings.LastIndexByte(out, '\n')+1:]
+	return image
 }
 
 // removeOthers removes images of an older content that no container uses.
