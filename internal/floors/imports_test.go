@@ -20,19 +20,20 @@ var floors = [][]string{
 	{ // words that every part shares, and what needs nothing but them
 		"internal/addr", "internal/secret", "internal/event", "internal/guestproto",
 		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/assets", "internal/lock",
-		"templates", "internal/devtools", "internal/floors",
+		"templates", "internal/floors",
 	},
 	{"envspec", "providers"},
 	{ // what is decided, and the roles that run in helpers
-		"internal/plan", "internal/wire", "internal/credential",
-		"internal/gateway", "internal/sandbox", "internal/guest",
+		"internal/plan", "internal/wire", "internal/credential", "internal/resolve",
+		"internal/sandbox", "internal/guest",
 	},
 	{"providers/docker", "providers/windows"},
+	{"internal/gateway"}, // its relay runs in a container and reaches the machine as the host does
 	{"internal/topology"},
 	{"internal/engine"},
 	{"internal/view", "internal/tui"},
 	{"internal/cli"},
-	{"cmd"},
+	{"cmd", "internal/devtools"},
 }
 
 // only says who alone may import what; keys and values are folders, for all that is in them. The cmd
@@ -45,11 +46,10 @@ var only = map[string][]string{
 	"github.com/spf13/cobra":                   {"internal/cli"},
 	"github.com/lib/pq":                        {"templates/quickstart"},
 	module + "/providers/docker":               {"internal/cli"},
-	module + "/providers/windows":              {"internal/cli", "internal/topology"},
+	module + "/providers/windows":              {"internal/cli", "internal/topology", "internal/gateway/relay"},
 	module + "/templates/quickstart":           {"internal/devtools"},
-	module + "/internal/cli":                   {"cmd"},
-	module + "/internal/guest":                 {"cmd"},
-	module + "/internal/gateway/relay":         {"internal/gateway"},
+	module + "/internal/cli":                   {"cmd", "internal/devtools"},
+	module + "/internal/guest":                 {"cmd", "internal/devtools"},
 	"github.com/zalando/go-keyring":            {"internal/credential"},
 	"filippo.io/age":                           {"internal/credential"},
 	"github.com/hashicorp/hcl/v2/hclparse":     {"envspec"},
