@@ -57,7 +57,9 @@ type Container struct {
 	Aliases []string // further names on the environment's network, beside Addr.DNS()
 
 	Image string // empty where Build is set
-	Build *Build
+	// Pinned is what the lock holds Image to, "name:tag@sha256:…" or an image's id; "" takes Image as written.
+	Pinned string
+	Build  *Build
 
 	Command    []string // nil leaves the image's own
 	Entrypoint []string

@@ -102,3 +102,26 @@ func (s *Spec) environ(name string) (string, bool) {
 	}
 	return s.options.Environ(name)
 }
+
+// TemplateDecl is a template that a spec uses, directly or within another.
+type TemplateDecl struct {
+	Name  string    // as in addr.Addr.Template
+	Dir   string    // of its files, absolute
+	Range hcl.Range // of its block's head
+}
+
+// Templates are all template blocks, in the order of their names.
+func (s *Spec) Templates() []TemplateDecl { return s.root.templateDecls() }
+
+func (sc *scope) templateDecls() (out []TemplateDecl) {
+	if sc == nil {
+		return nil
+	}
+	for _, name := range names(sc.templates) {
+		if t := sc.templates[name]; t.inside != nil {
+			out = append(out, TemplateDecl{Name: t.inside.path, Dir: t.inside.dir, Range: t.block.DefRange()})
+			out = append(out, t.inside.templateDecls()...)
+		}
+	}
+	return out
+}

@@ -102,6 +102,7 @@ type app struct {
 	varFiles []string
 	json     bool
 	quiet    bool
+	frozen   bool // --frozen of the commands that use the lock
 
 	stream *view.Stream // where a command's events are its output
 }
@@ -129,7 +130,7 @@ wired together in both directions.
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	root.AddCommand(
-		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
+		a.initCommand(), a.validateCommand(), a.lockCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
 		a.outputsCommand(), a.logsCommand(), a.execCommand(), a.sandboxCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -22,6 +22,7 @@ yet is not touched.`,
 		RunE: func(*cobra.Command, []string) error { return a.showPlan(detailed) },
 	}
 	a.specFlags(c)
+	a.frozenFlag(c)
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there is something to do")
 	return c
 }
@@ -55,6 +56,7 @@ type planChange struct {
 	Address addr.Addr        `json:"address"`
 	Action  providers.Action `json:"action"`
 	Cause   string           `json:"cause"`
+	Values  []plan.Value     `json:"values,omitempty"`
 	Layers  []planLayer      `json:"layers,omitempty"`
 }
 
@@ -67,7 +69,7 @@ type planLayer struct {
 func planJSON(p *plan.Plan) planOutput {
 	out := planOutput{Format: 1, Changes: []planChange{}}
 	for _, op := range p.Operations {
-		c := planChange{Address: op.Addr, Action: op.Action, Cause: op.Cause}
+		c := planChange{Address: op.Addr, Action: op.Action, Cause: op.Cause, Values: op.Values}
 		for _, l := range op.Layers {
 			c.Layers = append(c.Layers, planLayer(l))
 		}

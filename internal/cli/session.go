@@ -33,6 +33,7 @@ type session struct {
 	standIns   *envspec.Environment
 	nodes      []providers.Node
 	plan       *plan.Plan
+	locked     *lockFile // what images and files are held to; nil where nothing is
 }
 
 // open loads the spec of a command that goes on to work with it. Mistakes are shown, warnings too.
@@ -70,6 +71,9 @@ func (a *app) refuse(spec *envspec.Spec, diags hcl.Diagnostics) error {
 // makePlan goes from the spec to the plan: observe, assign ports, evaluate with stand-ins, hash, compare.
 // It changes nothing.
 func (s *session) makePlan(ctx context.Context) error {
+	if err := s.readLock(ctx); err != nil {
+		return err
+	}
 	if err := s.observe(ctx); err != nil {
 		return err
 	}
@@ -177,6 +181,9 @@ func (s *session) evaluate(ctx context.Context) error {
 }
 
 func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (topology.Identity, error)) (map[addr.Addr]any, error) {
+	if err := s.useLock(env); err != nil {
+		return nil, err
+	}
 	in := topology.Input{
 		Environment: env, Endpoints: s.spec.Endpoints(), Ports: s.ports, Sandbox: identity,
 		HostReachable: runtime.GOOS != "linux",

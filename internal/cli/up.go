@@ -26,6 +26,7 @@ Ctrl-C finishes what is being changed and starts nothing new; a second one stops
 		RunE: func(*cobra.Command, []string) error { return a.streaming("up", a.up) },
 	}
 	a.specFlags(c)
+	a.frozenFlag(c)
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/secret"
@@ -34,12 +35,16 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 		}
 	}
 	set("image", c.Image)
+	set("image digest", digest(c.Pinned))
 	if c.Build != nil {
 		id, err := buildID(c)
 		if err != nil {
 			return err
 		}
 		set("build", id)
+		for ref, pin := range c.Build.From {
+			set("digest of "+ref, digest(pin))
+		}
 	}
 	list("command", c.Command)
 	list("entrypoint", c.Entrypoint)
@@ -88,13 +93,18 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 	}
 	n.Parts = make(map[string]string, len(whole))
 	for name, text := range whole {
-		if secrets[name] || len(text) > 48 {
+		if strings.HasPrefix(text, "sha256:") && len(text) == 71 && !secrets[name] {
+			text = text[:19] // as much as tells two apart
+		} else if secrets[name] || len(text) > 48 {
 			text = "sha256:" + Hash(map[string]string{name: text})[:12]
 		}
 		n.Parts[name] = text
 	}
 	return nil
 }
+
+// digest gives what a pinned reference ends with: its digest, or the image's id that it is.
+func digest(pinned string) string { return pinned[strings.LastIndexByte(pinned, '@')+1:] }
 
 // HashCarried is the Node.Mutable of a container that carries these contents, by path.
 func HashCarried(carried map[string][]byte) string {

@@ -219,11 +219,11 @@ func TestSharedImageFromMemory(t *testing.T) {
 func TestPinnedBase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	id, err := w.p.ResolveImage(w.ctx, base, "")
+	is, err := w.p.api.ImageInspect(w.ctx, base)
 	w.must(err)
 	c := sleeper("app")
 	c.Image = ""
-	c.Build = &envspec.Build{Inline: "FROM moved:elsewhere\nRUN true\n", From: map[string]string{"moved:elsewhere": id}}
+	c.Build = &envspec.Build{Inline: "FROM moved:elsewhere\nRUN true\n", From: map[string]string{"moved:elsewhere": is.ID}}
 	w.must(w.up(providers.Create, node(c, "1")))
 }
 

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -16,7 +17,7 @@ import (
 // ensureImage gives the reference of the container's image after pulling or building it if it is not
 // there. The same image is pulled or built once, however many containers want it.
 func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *envspec.Container, report event.Sink) (string, error) {
-	ref := body.Image
+	ref := cmp.Or(body.Pinned, body.Image)
 	if body.Build != nil {
 		var err error
 		if ref, err = buildTag(c, body); err != nil {
@@ -66,31 +67,6 @@ func fitsPlatform(is image.InspectResponse, platform string) bool {
 	want := platformOf(platform)
 	return want == nil || is.Os == want.OS && (want.Architecture == "" || is.Architecture == want.Architecture) &&
 		(want.Variant == "" || is.Variant == "" || is.Variant == want.Variant)
-}
-
-// ResolveImage gives what ref means now, so that it can be locked: the digest that its registry knows it
-// by, or the id of an image that only this engine has. An image on the engine is asked before the
-// registry, so that nothing is fetched where nothing has to be.
-func (p *Provider) ResolveImage(ctx context.Context, ref, platform string) (string, error) {
-	if err := p.connect(ctx); err != nil {
-		return "", err
-	}
-	is, err := p.api.ImageInspect(ctx, ref)
-	switch {
-	case err == nil && fitsPlatform(is, platform):
-		return imageDigest(ref, is), nil
-	case err != nil && !isNotFound(err):
-		return "", p.explain(fmt.Errorf("image %s: %w", ref, err))
-	}
-	header, err := p.auth.header(ctx, ref)
-	if err != nil {
-		return "", err
-	}
-	remote, err := p.api.DistributionInspect(ctx, ref, header)
-	if err != nil {
-		return "", p.explain(pullError(ref, platform, err))
-	}
-	return remote.Descriptor.Digest.String(), nil
 }
 
 // imageDigest prefers the digest of the repository that ref names over the image's id, which is what
