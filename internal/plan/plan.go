@@ -25,6 +25,8 @@ type Operation struct {
 	Action providers.Action
 	// Cause says why in words; empty for None.
 	Cause string
+	// Values are the parts of a resource that is to be replaced that differ, by name.
+	Values []Value
 	// Layers are the steps on a Windows machine's stack, in the order they are taken.
 	Layers []Layer
 	// After are the operations of this plan that must be done first.
@@ -36,6 +38,14 @@ type Operation struct {
 	Observed *providers.Observed
 	// Keep is how many of Node.Layers stay, or providers.KeepUnknown.
 	Keep int
+}
+
+// Value is one part of a resource that differs. Old and New are what a person may see, which for a long or
+// secret value is a digest; "" says that there is none.
+type Value struct {
+	Name string `json:"name"`
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
 }
 
 // LayerAction is what will be done to one layer.
@@ -105,7 +115,8 @@ func operation(n providers.Node, is *providers.Observed, before map[addr.Addr]pr
 		op.Action, op.Cause = providers.Create, "not there yet"
 		op.Observed = nil
 	case is.Identity != n.Identity:
-		op.Action, op.Cause = providers.Replace, difference(is, n)
+		op.Action, op.Values = providers.Replace, difference(is.Parts, n.Parts)
+		op.Cause = inWords(op.Values)
 	case is.State == providers.Failed && is.Detail == providers.Incomplete:
 		op.Action, op.Cause = providers.Replace, providers.Incomplete
 	case is.State == providers.Stopped || is.State == providers.Failed:
@@ -116,30 +127,41 @@ func operation(n providers.Node, is *providers.Observed, before map[addr.Addr]pr
 	return op
 }
 
-// difference names what of a resource changed.
-func difference(is *providers.Observed, n providers.Node) string {
-	var changed, added, removed []string
-	for name, value := range n.Parts {
-		switch old, ok := is.Parts[name]; {
-		case !ok:
-			added = append(added, name)
-		case old != value:
-			changed = append(changed, name)
+// difference gives the parts that are not the same, by name.
+func difference(is, desired map[string]string) []Value {
+	var values []Value
+	for name, value := range desired {
+		if is[name] != value {
+			values = append(values, Value{name, is[name], value})
 		}
 	}
-	for name := range is.Parts {
-		if _, ok := n.Parts[name]; !ok {
-			removed = append(removed, name)
+	for name, old := range is {
+		if _, ok := desired[name]; !ok {
+			values = append(values, Value{name, old, ""})
 		}
+	}
+	slices.SortFunc(values, func(x, y Value) int { return cmp.Compare(x.Name, y.Name) })
+	return values
+}
+
+// inWords names what changed, what was added and what removed.
+func inWords(values []Value) string {
+	verbs := []string{"changed", "added", "removed"}
+	names := map[string][]string{}
+	for _, v := range values {
+		verb := "changed"
+		switch {
+		case v.Old == "":
+			verb = "added"
+		case v.New == "":
+			verb = "removed"
+		}
+		names[verb] = append(names[verb], v.Name)
 	}
 	var said []string
-	for _, part := range []struct {
-		names []string
-		verb  string
-	}{{changed, "changed"}, {added, "added"}, {removed, "removed"}} {
-		if len(part.names) > 0 {
-			slices.Sort(part.names)
-			said = append(said, strings.Join(part.names, ", ")+" "+part.verb)
+	for _, verb := range verbs {
+		if len(names[verb]) > 0 {
+			said = append(said, strings.Join(names[verb], ", ")+" "+verb)
 		}
 	}
 	if len(said) == 0 {
@@ -190,7 +212,7 @@ func (p *Plan) Changes() int {
 	return n
 }
 
-// String is the plan as text: a line an operation, its layers indented below. The same plan gives the
+// String is the plan as text: a line an operation, its values and layers indented below. The same plan gives the
 // same text; tests compare it.
 func (p *Plan) String() string {
 	var b strings.Builder
@@ -200,6 +222,9 @@ func (p *Plan) String() string {
 			fmt.Fprintf(&b, ": %s", op.Cause)
 		}
 		b.WriteByte('\n')
+		for _, v := range op.Values {
+			fmt.Fprintf(&b, "  %s: %q -> %q\n", v.Name, v.Old, v.New)
+		}
 		for _, l := range op.Layers {
 			fmt.Fprintf(&b, "  %s %s", l.Action, l.Name)
 			if l.Cause != "" {

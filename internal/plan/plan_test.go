@@ -33,6 +33,16 @@ func seen(t testing.TB, name, identity string, after ...string) providers.Observ
 	return providers.Observed{Addr: n.Addr, Identity: identity, Parts: n.Parts, After: n.After, State: providers.Ready}
 }
 
+// parts is container.db with parts of these names and values.
+func parts(t testing.TB, identity string, pairs ...string) providers.Node {
+	n := node(t, "container.db", identity)
+	n.Parts = map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		n.Parts[pairs[i]] = pairs[i+1]
+	}
+	return n
+}
+
 func layer(name, hash string) guestproto.Layer {
 	return guestproto.Layer{Kind: "env", Name: name, Hash: hash}
 }
@@ -77,11 +87,16 @@ func TestMake(t *testing.T) {
 		{"replacing leaves dependents alone",
 			[]providers.Node{node(t, "container.web", "1", "container.db"), node(t, "container.db", "2")},
 			[]providers.Observed{seen(t, "container.web", "1"), seen(t, "container.db", "1")},
-			"replace container.db: image changed\nnone container.web\n"},
+			"replace container.db: image changed\n  image: \"1\" -> \"2\"\nnone container.web\n"},
 		{"stopped", []providers.Node{node(t, "container.db", "1")}, []providers.Observed{stopped},
 			"update container.db: exited with 137\n"},
 		{"cut short", []providers.Node{node(t, "container.db", "1")}, []providers.Observed{halfMade},
 			"replace container.db: its creation was cut short\n"},
+		{"parts changed, added and removed", []providers.Node{parts(t, "2", "env.A", "x", "env.B", "new", "image", "i")},
+			[]providers.Observed{{Addr: at(t, "container.db"), Identity: "1", State: providers.Ready,
+				Parts: map[string]string{"env.A": "w", "env.C": "gone", "image": "i"}}},
+			"replace container.db: env.A changed; env.B added; env.C removed\n" +
+				"  env.A: \"w\" -> \"x\"\n  env.B: \"\" -> \"new\"\n  env.C: \"gone\" -> \"\"\n"},
 		{"orphans go first, dependents before what they need",
 			[]providers.Node{node(t, "container.new", "1")},
 			[]providers.Observed{seen(t, "container.a", "1"), seen(t, "container.b", "1", "container.a")},
@@ -107,7 +122,7 @@ func TestMake(t *testing.T) {
 				return n
 			}()},
 			[]providers.Observed{seen(t, "sandbox.pas", "1"), setUp(t, applied("A", "1"))},
-			"replace sandbox.pas: image changed\ncreate windows.pas: the machine is new\n  apply env.A: new\n"},
+			"replace sandbox.pas: image changed\n  image: \"1\" -> \"2\"\ncreate windows.pas: the machine is new\n  apply env.A: new\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/envctl/envctl/providers"
 )
 
-// Plan writes what a plan will do and why: a line an operation, below a Windows machine its stack of layers,
-// then the sum. What stays as it is, is only counted.
+// Plan writes what a plan will do and why: a line an operation, below it the values that change and a Windows
+// machine's stack of layers, then the sum. What stays as it is, is only counted.
 func Plan(w io.Writer, p *plan.Plan, color bool) error {
 	s := style{color}
 	width := 0
@@ -30,6 +30,7 @@ func Plan(w io.Writer, p *plan.Plan, color bool) error {
 			continue
 		}
 		s.operation(&b, "", string(op.Action), op.Addr.String(), op.Cause, width)
+		s.values(&b, op.Values)
 		for _, l := range op.Layers {
 			s.operation(&b, strings.Repeat(" ", layerIndent), string(l.Action), l.Name, l.Cause, width-layerIndent)
 		}
@@ -51,10 +52,32 @@ func (s style) operation(b *bytes.Buffer, indent, action, name, cause string, wi
 		line = s.paint(dim, fmt.Sprintf("%s%3s %-*s  %s", indent, v.sign, width, name, action))
 	}
 	if cause != "" {
-		line += "  " + s.paint(dim, strings.Join(Lines(cause), " "))
+		line += "  " + s.paint(dim, one(cause))
 	}
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 }
+
+// values writes what changes as a column of names and what was before and will be.
+func (s style) values(b *bytes.Buffer, values []plan.Value) {
+	width := 0
+	for _, v := range values {
+		width = max(width, len(v.Name))
+	}
+	for _, v := range values {
+		old, new := s.paint(red, one(v.Old)), s.paint(green, one(v.New))
+		change := old + " → " + new
+		switch {
+		case v.Old == "":
+			change = "+ " + new
+		case v.New == "":
+			change = "- " + old
+		}
+		fmt.Fprintf(b, "%s%-*s  %s\n", strings.Repeat(" ", layerIndent+4), width, v.Name, change)
+	}
+}
+
+// one puts text on one line.
+func one(text string) string { return strings.Join(Lines(text), " ") }
 
 // Summary says in a line what a plan comes to.
 func Summary(p *plan.Plan) string {

@@ -165,7 +165,9 @@ func TestPlan(t *testing.T) {
 			{Name: "service.PasSvc", Action: plan.Undo},
 			{Name: "service.PasSvc", Action: plan.Apply, Cause: "changed"},
 		}},
-		{Addr: at(t, "container.web"), Action: providers.Replace, Cause: "env.PAS_URL changed"},
+		{Addr: at(t, "container.web"), Action: providers.Replace, Cause: "env.PAS_URL changed; env.NEW added; env.OLD removed", Values: []plan.Value{
+			{Name: "env.NEW", New: "1"}, {Name: "env.OLD", Old: "two\nlines"}, {Name: "env.PAS_URL", Old: "http://pas:80", New: "http://pas:8080"},
+		}},
 	}}
 	for name, color := range map[string]bool{"plan.txt": false, "plan-color.txt": true} {
 		var b bytes.Buffer
