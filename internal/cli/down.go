@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/plan"
@@ -104,9 +103,16 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 	if err != nil {
 		return err
 	}
-	machines, bodies := w.machinesToUndo(ctx, observed)
+	nobody := func(addr.Addr) bool { return false }
+	machines, err := w.abandoned(ctx, observed, nobody)
+	if err != nil {
+		return err
+	}
+	if err := w.stopGateways(ctx, observed, func(addr.Addr) bool { return true }); err != nil {
+		return err
+	}
 	p := plan.Destroy(append(machines, observed...))
-	if err := w.run("down", p, func(a addr.Addr) any { return bodies[a] }); err != nil {
+	if err := w.run("down", p, func(addr.Addr) any { return nil }); err != nil {
 		return err
 	}
 	if opts.volumes {
@@ -131,60 +137,4 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 		return fmt.Errorf("remove the environment's credentials: %w", err)
 	}
 	return nil
-}
-
-// machinesToUndo finds the machines that envctl did not make, whose layers have to be undone: as the spec
-// says how to reach them. Without a readable spec they are left, and that is said.
-func (w *world) machinesToUndo(ctx context.Context, observed []providers.Observed) ([]providers.Observed, map[addr.Addr]any) {
-	is := map[addr.Addr]bool{}
-	for _, o := range observed {
-		is[o.Addr] = true
-	}
-	var left []addr.Addr
-	for _, o := range observed {
-		if o.Addr.Kind == addr.Gateway && !is[o.Addr.Sibling(addr.Sandbox)] {
-			left = append(left, o.Addr.Sibling(addr.Windows))
-		}
-	}
-	if len(left) == 0 {
-		return nil, nil
-	}
-	machines, bodies, err := w.reachable(ctx, left)
-	if err != nil {
-		w.say("What was set up on %s stays there: %v", list(left), err)
-	}
-	return machines, bodies
-}
-
-// reachable observes machines by way of the spec.
-func (w *world) reachable(ctx context.Context, want []addr.Addr) ([]providers.Observed, map[addr.Addr]any, error) {
-	s, err := w.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	s.world = w
-	w.credentials(s.spec.Credentials())
-	if err := s.observe(ctx); err != nil {
-		return nil, nil, err
-	}
-	if err := s.evaluate(ctx); err != nil {
-		return nil, nil, err
-	}
-	var ask []*envspec.Machine
-	bodies := map[addr.Addr]any{}
-	for _, a := range want {
-		m, err := s.machine(a)
-		if err != nil {
-			return nil, nil, err
-		}
-		ask, bodies[a] = append(ask, m), m
-	}
-	seen, err := w.windows.Observe(ctx, w.instance, ask)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range seen {
-		seen[i].After = []addr.Addr{seen[i].Addr.Sibling(addr.Gateway)}
-	}
-	return seen, bodies, nil
 }

@@ -44,7 +44,11 @@ type formatting struct {
 	diags   hcl.Diagnostics
 }
 
-const stdinName = "<stdin>"
+// Names in what fmt shows.
+const (
+	stdinName     = "<stdin>"
+	formattedName = " (formatted)"
+)
 
 func (a *app) format(args []string, opts fmtOptions) error {
 	names, err := a.filesToFormat(args)
@@ -125,7 +129,7 @@ func (f *formatting) stdin() error {
 		return nil
 	}
 	if f.diff {
-		return view.Diff(f.Out, stdinName, src, formatted, f.colorOut())
+		return view.Diff(f.Out, stdinName, stdinName+formattedName, src, formatted, f.colorOut())
 	}
 	if f.check {
 		return nil
@@ -148,7 +152,7 @@ func (f *formatting) file(name string) error {
 		fmt.Fprintln(f.Out, name)
 	}
 	if f.diff && !f.json {
-		if err := view.Diff(f.Out, name, src, formatted, f.colorOut()); err != nil {
+		if err := view.Diff(f.Out, name, name+formattedName, src, formatted, f.colorOut()); err != nil {
 			return err
 		}
 	}

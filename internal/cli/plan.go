@@ -12,22 +12,28 @@ import (
 )
 
 func (a *app) planCommand() *cobra.Command {
-	var detailed bool
+	var opts planOptions
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what up would do, and why",
 		Long: `Show what "envctl up" would do and why, without doing any of it. A Windows machine that envctl has not set up
 yet is not touched.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.showPlan(detailed) },
+		RunE: func(*cobra.Command, []string) error { return a.showPlan(opts) },
 	}
 	a.specFlags(c)
 	a.frozenFlag(c)
-	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there is something to do")
+	c.Flags().StringVar(&opts.out, "out", "", "write the plan to a file too, for \"envctl up FILE\"")
+	c.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 where there is something to do")
 	return c
 }
 
-func (a *app) showPlan(detailed bool) error {
+type planOptions struct {
+	detailed bool
+	out      string
+}
+
+func (a *app) showPlan(opts planOptions) error {
 	s, err := a.open()
 	if err != nil {
 		return err
@@ -41,10 +47,25 @@ func (a *app) showPlan(detailed bool) error {
 	} else {
 		err = view.Plan(a.Out, s.plan, a.colorOut())
 	}
-	if err == nil && detailed && s.plan.Changes() > 0 {
+	if err == nil && opts.out != "" {
+		err = s.writePlan(opts.out)
+	}
+	if err == nil && opts.detailed && s.plan.Changes() > 0 {
 		return exit(ExitChanges)
 	}
 	return err
+}
+
+func (s *session) writePlan(path string) error {
+	f, err := s.planFile(s.interrupts.stop)
+	if err != nil {
+		return err
+	}
+	if err := f.write(s.abs(path)); err != nil {
+		return err
+	}
+	s.say("Wrote the plan to %s; \"envctl up %s\" carries it out, as long as nothing else has come of it by then.", path, path)
+	return nil
 }
 
 type planOutput struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sync/errgroup"
@@ -84,8 +85,18 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gone, err := s.abandoned(ctx, s.observed, s.wants)
+	if err != nil {
+		return err
+	}
+	machines = append(machines, gone...)
 	s.plan, err = plan.Make(s.nodes, append(machines, s.observed...))
 	return err
+}
+
+// wants reports whether a resource is in the spec.
+func (s *session) wants(a addr.Addr) bool {
+	return slices.ContainsFunc(s.nodes, func(n providers.Node) bool { return n.Addr == a })
 }
 
 // observe asks the engine what there is, and assigns the ports with that in mind.
@@ -198,7 +209,11 @@ func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (top
 			in.PowerShell = s.abs(in.PowerShell)
 		}
 	}
-	return topology.Bodies(in)
+	bodies, err := topology.Bodies(in)
+	if err != nil {
+		return nil, err
+	}
+	return bodies, s.recordMachines(env, bodies)
 }
 
 // observeMachines asks the Windows machines themselves. One that is not there yet is not asked, and

@@ -15,23 +15,34 @@ import (
 
 func (a *app) upCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "up",
+		Use:   "up [PLAN]",
 		Short: "Make the environment true",
 		Long: `Make the environment true: what is missing is made, what differs is changed, what is no longer in the
 spec is removed, what is as it should be is left alone. Prints the outputs when all of it is ready.
 
 Ctrl-C finishes what is being changed and starts nothing new; a second one stops at once. Either way,
-"envctl up" goes on from there and "envctl down" takes all of it away.`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.streaming("up", a.up) },
+"envctl up" goes on from there and "envctl down" takes all of it away.
+
+With PLAN, a file that "envctl plan --out" wrote, it plans again and does nothing unless that comes to the same.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.streaming("up", func() error { return a.up(args) })
+		},
 	}
 	a.specFlags(c)
 	a.frozenFlag(c)
 	return c
 }
 
-func (a *app) up() error {
+func (a *app) up(args []string) error {
 	ctx := a.interrupts.stop
+	var planned *planFile
+	if len(args) > 0 {
+		var err error
+		if planned, err = readPlanFile(a.abs(args[0])); err != nil {
+			return err
+		}
+	}
 	s, err := a.open()
 	if err != nil {
 		return err
@@ -44,7 +55,7 @@ func (a *app) up() error {
 	defer held.Release()
 
 	for try := 0; ; try++ {
-		err = s.upOnce(ctx)
+		err = s.upOnce(ctx, planned)
 		var taken *docker.PortTakenError
 		if try == 0 && errors.As(err, &taken) {
 			a.say("Port %d was taken in the meantime; planning again.", taken.Port)
@@ -54,13 +65,21 @@ func (a *app) up() error {
 	}
 }
 
-func (s *session) upOnce(ctx context.Context) error {
+func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 	if err := s.planLocked(ctx); err != nil {
 		return err
+	}
+	if planned != nil {
+		if err := s.holdTo(ctx, planned); err != nil {
+			return err
+		}
 	}
 	s.say("%s", view.Summary(s.plan))
 	env, bodies, err := s.values()
 	if err != nil {
+		return err
+	}
+	if err := s.stopGateways(ctx, s.observed, func(a addr.Addr) bool { return !s.wants(a) }); err != nil {
 		return err
 	}
 	if err := s.run("up", s.plan, func(a addr.Addr) any { return bodies[a] }); err != nil {

@@ -153,8 +153,7 @@ func changes(a providers.Action) bool {
 	return a == providers.Create || a == providers.Replace || a == providers.Update
 }
 
-// wait returns when all that op waits for is done. A removal goes on after a dependent's removal
-// failed: what can be taken away is taken away.
+// wait returns when all that op waits for is done.
 func (r *run) wait(stop context.Context, op plan.Operation) error {
 	failed := false
 	for _, a := range op.After {
@@ -169,7 +168,7 @@ func (r *run) wait(stop context.Context, op plan.Operation) error {
 	if stop.Err() != nil {
 		return context.Cause(stop)
 	}
-	if failed && op.Action != providers.Delete {
+	if failed {
 		return ErrSkipped
 	}
 	return nil
