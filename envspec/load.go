@@ -106,7 +106,7 @@ func (s *Spec) parse(files []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 			continue
 		}
 		name := s.display(path)
-		file, ds := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+		file, ds := parseSource(src, name)
 		s.files[name] = file
 		for _, d := range ds {
 			if d.Extra == nil {
