@@ -64,7 +64,7 @@ func (s *session) writePlan(path string) error {
 	if err := f.write(s.abs(path)); err != nil {
 		return err
 	}
-	s.say("Wrote the plan to %s; \"envctl up %s\" carries it out, as long as nothing else has come of it by then.", path, path)
+	s.say("Wrote the plan to %s; \"envctl up %s\" does exactly this, or nothing.", path, path)
 	return nil
 }
 

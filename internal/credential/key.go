@@ -98,6 +98,13 @@ func (ks *keys) choose() (*key, error) {
 	return k, nil
 }
 
+// passing reports whether a key was made here and is in memory alone.
+func (ks *keys) passing(id string) bool {
+	ks.mu.Lock()
+	defer ks.mu.Unlock()
+	return ks.made && ks.chosen != nil && ks.chosen.id == id
+}
+
 // find gives the key with an id, wherever it is.
 func (ks *keys) find(id string) (*key, error) {
 	ks.mu.Lock()

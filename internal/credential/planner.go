@@ -157,3 +157,12 @@ func (p *Planner) Generated(name string, make func() (Made, error)) (v Version, 
 	}
 	return c.version, maps.Clone(c.public), c.held
 }
+
+// Passing reports whether what was planned for a credential is so for this process alone: its value is yet to be
+// made, or its version was made with a key that is nowhere kept yet. Another run plans with another version.
+func (p *Planner) Passing(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.planned[name]
+	return ok && (c.fresh || c.external && p.store.keys.passing(c.version.Key))
+}

@@ -9,11 +9,11 @@ import (
 )
 
 // Diff writes how old and new differ, as a unified diff of lines; nothing where they are the same.
-func Diff(w io.Writer, name string, old, new []byte, color bool) error {
+func Diff(w io.Writer, oldName, newName string, old, new []byte, color bool) error {
 	s := style{color}
 	b := bufio.NewWriter(w)
 	// The first line names diff's own command, which nobody ran.
-	_, text, _ := strings.Cut(string(diff.Diff(name, old, name+" (formatted)", new)), "\n")
+	_, text, _ := strings.Cut(string(diff.Diff(oldName, old, newName, new)), "\n")
 	for line := range strings.Lines(text) {
 		sgr := ""
 		switch {
