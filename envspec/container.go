@@ -38,7 +38,9 @@ func (in *instance) container(r *reader) *Container {
 		StopGrace:  r.duration("stop_grace"),
 		Init:       r.boolean("init"),
 		Labels:     r.plainMap("labels"),
+		Pull:       r.str("pull"),
 	}
+	r.isolation(c)
 	if c.Image == "" && r.has("image") && r.one("build") == nil {
 		if v, diags := r.evaluate(r.body.Attributes["image"].Expr); !diags.HasErrors() && (v.IsNull() || v.RawEquals(cty.StringVal(""))) {
 			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "\"image\" is empty. Name an image such as \"postgres:17\", or give a build block."))
@@ -64,6 +66,8 @@ func (in *instance) container(r *reader) *Container {
 			c.Files = append(c.Files, b.containerFile(in.decl.scope))
 		case "ready":
 			c.Ready = b.ready(in.ports, false)
+		case "logging":
+			c.Logging = &Logging{Driver: b.str("driver"), Options: b.plainMap("options")}
 		}
 	}
 	return c

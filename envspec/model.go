@@ -82,6 +82,22 @@ type Container struct {
 	StopGrace  time.Duration // 0 is the engine's own, 10 s
 	Init       bool
 	Privileged bool
+
+	ReadOnly    bool // of the root file system
+	Hostname    string
+	DNS         []string // addresses of name servers, in place of the engine's
+	ShmSize     int64    // bytes of /dev/shm; 0 is the engine's own, 64 MB
+	Ulimits     []Ulimit // sorted by name
+	Sysctls     map[string]string
+	Devices     []Device
+	GPUs        int // how many; AllGPUs is all
+	GroupAdd    []string
+	CapDrop     []string
+	SecurityOpt []string
+	Logging     *Logging
+	// Pull says when the registry is asked for Image: "missing" (as is ""), "always" or "never". It makes
+	// the container no other.
+	Pull string
 	// NetworkMode "host" puts the container on the host's network in place of the environment's; only
 	// envctl's own use it.
 	NetworkMode string
@@ -90,6 +106,28 @@ type Container struct {
 	// After are the resources that must be ready before this one starts, sorted: from depends_on and
 	// from the endpoints that the body received (not from_host, not unordered).
 	After []addr.Addr
+}
+
+// AllGPUs is the Container.GPUs that stands for as many as there are.
+const AllGPUs = -1
+
+// Ulimit is a limit of the container's processes, by the name that ulimits have in Docker ("nofile").
+// Unlimited is -1.
+type Ulimit struct {
+	Name       string
+	Soft, Hard int64
+}
+
+// Device is a device of the engine's host that a container may use.
+type Device struct {
+	Host, Container string // absolute paths
+	Permissions     string // some of "rwm"
+}
+
+// Logging says where the engine puts what a container prints. Driver "" is the engine's own.
+type Logging struct {
+	Driver  string
+	Options map[string]string
 }
 
 // Build says how an image is made. Its identity is the hash of its inputs.

@@ -86,6 +86,7 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 	set("stop_grace", c.StopGrace)
 	set("init", c.Init)
 	set("privileged", c.Privileged)
+	hashIsolation(set, list, c)
 
 	n.Identity = Hash(whole)
 	if len(mutable) > 0 {
@@ -101,6 +102,33 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 		n.Parts[name] = text
 	}
 	return nil
+}
+
+// hashIsolation covers what a container may do and have. When its image is pulled makes it no other.
+func hashIsolation(set func(string, any), list func(string, []string), c *envspec.Container) {
+	set("read_only", c.ReadOnly)
+	set("hostname", c.Hostname)
+	list("dns", c.DNS)
+	set("shm_size", c.ShmSize)
+	list("group_add", c.GroupAdd)
+	list("cap_drop", c.CapDrop)
+	list("security_opt", c.SecurityOpt)
+	set("gpus", c.GPUs)
+	for _, u := range c.Ulimits {
+		set("ulimits."+u.Name, fmt.Sprintf("%d:%d", u.Soft, u.Hard))
+	}
+	for k, v := range c.Sysctls {
+		set("sysctls."+k, "="+v) // as 0 is a value here
+	}
+	for _, d := range c.Devices {
+		set("devices."+d.Container, d.Host+":"+d.Permissions)
+	}
+	if c.Logging != nil {
+		set("logging.driver", c.Logging.Driver)
+		for k, v := range c.Logging.Options {
+			set("logging."+k, v)
+		}
+	}
 }
 
 // digest gives what a pinned reference ends with: its digest, or the image's id that it is.

@@ -36,6 +36,9 @@ func containerConfig(c providers.Change, body *envspec.Container, image string, 
 	if name := body.Addr.DNS(); len(name) <= 63 {
 		config.Hostname = name
 	}
+	if body.Hostname != "" {
+		config.Hostname = body.Hostname
+	}
 	if body.StopGrace > 0 {
 		seconds := int(math.Ceil(body.StopGrace.Seconds()))
 		config.StopTimeout = &seconds
@@ -50,6 +53,7 @@ func containerConfig(c providers.Change, body *envspec.Container, image string, 
 		Privileged:    body.Privileged,
 		Resources:     container.Resources{Memory: body.Memory, NanoCPUs: int64(body.CPUs * 1e9)},
 	}
+	isolate(host, body)
 	if body.Init {
 		host.Init = &body.Init
 	}
@@ -66,6 +70,12 @@ func containerConfig(c providers.Change, body *envspec.Container, image string, 
 	net := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
 		netName: {Aliases: append([]string{body.Addr.DNS()}, body.Aliases...)},
 	}}
+	if body.NetworkMode != "" {
+		// On another's network it has no name and publishes nothing: its ports are there already.
+		host.NetworkMode, host.PortBindings = container.NetworkMode(body.NetworkMode), nil
+		config.Hostname, config.ExposedPorts = "", nil
+		net = &network.NetworkingConfig{}
+	}
 	return config, host, net
 }
 

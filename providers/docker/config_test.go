@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/envctl/envctl/envspec"
@@ -60,6 +61,59 @@ func TestAttributesReachTheContainer(t *testing.T) {
 	missing.Volumes = []envspec.Volume{{Name: "src", Target: "/src", Source: filepath.Join(dir, "no such folder")}}
 	if err := w.up(providers.Create, node(missing, "1")); err == nil || !strings.Contains(err.Error(), "no such folder") {
 		t.Errorf("a bind mount of nothing: %v", err)
+	}
+}
+
+func TestIsolationReachesTheContainer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := sleeper("isolated")
+	c.Hostname, c.DNS, c.ReadOnly, c.ShmSize = "other.example", []string{"192.0.2.53"}, true, 8<<20
+	c.Ulimits = []envspec.Ulimit{{Name: "nofile", Soft: 100, Hard: 200}}
+	c.Sysctls = map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"}
+	c.Devices = []envspec.Device{{Host: "/dev/null", Container: "/dev/nothing", Permissions: "rw"}}
+	c.GroupAdd, c.CapDrop, c.SecurityOpt = []string{"4711"}, []string{"CHOWN"}, []string{"no-new-privileges"}
+	c.Logging = &envspec.Logging{Driver: "json-file", Options: map[string]string{"max-size": "1m"}}
+	w.must(w.up(providers.Create, node(c, "1")))
+	got := w.run(c.Addr, "/bin/sh", "-c", `hostname; touch /x 2>&1 | grep -o Read-only; ulimit -Sn; ulimit -Hn
+		cat /proc/sys/net/ipv4/ip_unprivileged_port_start; test -c /dev/nothing && echo device; id -G; grep -o 'size=8192k' /proc/mounts; grep NoNewPrivs /proc/self/status`)
+	want := "other.example\nRead-only\n100\n200\n0\ndevice\n0 4711\nsize=8192k\nNoNewPrivs:\t1"
+	if got != want {
+		t.Errorf("in the container:\n%s\nwant:\n%s", got, want)
+	}
+	is, err := w.p.api.ContainerInspect(w.ctx, containerName(w.instance, c.Addr))
+	w.must(err)
+	if diff := cmp.Diff([]string{"192.0.2.53", "CHOWN", "json-file", "1m", "/dev/null:/dev/nothing:rw"}, []string{
+		strings.Join(is.HostConfig.DNS, ","), strings.TrimPrefix(strings.Join(is.HostConfig.CapDrop, ","), "CAP_"),
+		is.HostConfig.LogConfig.Type, is.HostConfig.LogConfig.Config["max-size"],
+		is.HostConfig.Devices[0].PathOnHost + ":" + is.HostConfig.Devices[0].PathInContainer + ":" + is.HostConfig.Devices[0].CgroupPermissions,
+	}); diff != "" {
+		t.Error(diff)
+	}
+
+	// Made and not started: an engine that is itself in a container may not be able to.
+	c = sleeper("privileged")
+	c.Privileged = true
+	id, err := w.p.create(w.ctx, w.change(providers.Create, node(c, "1")), c, w.sink)
+	w.must(err)
+	if is, err = w.p.api.ContainerInspect(w.ctx, id); err != nil || !is.HostConfig.Privileged {
+		t.Errorf("not privileged: %v", err)
+	}
+}
+
+// TestGPUs holds what is asked of the engine, and what is said by one that has none.
+func TestGPUs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := sleeper("model")
+	c.GPUs = 2
+	_, host, _ := containerConfig(w.change(providers.Create, node(c, "1")), c, base, nil)
+	if diff := cmp.Diff([]container.DeviceRequest{{Count: 2, Capabilities: [][]string{{"gpu"}}}}, host.DeviceRequests); diff != "" {
+		t.Error(diff)
+	}
+	c.GPUs = envspec.AllGPUs
+	if err := w.up(providers.Create, node(c, "1")); err != nil && !strings.Contains(err.Error(), "this engine offers no GPU") {
+		t.Error(err)
 	}
 }
 

@@ -162,6 +162,9 @@ func startError(body *envspec.Container, err error) error {
 	if err == nil {
 		return nil
 	}
+	if body.GPUs != 0 && strings.Contains(err.Error(), "could not select device driver") {
+		return fmt.Errorf("starting it: this engine offers no GPU; install the NVIDIA container toolkit on its host, or leave `gpus` out: %w", err)
+	}
 	err = asPortTaken(fmt.Errorf("starting it: %w", err))
 	if taken, ok := errors.AsType[*PortTakenError](err); ok {
 		for _, port := range body.Ports {

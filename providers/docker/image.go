@@ -24,7 +24,11 @@ func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *en
 			return "", err
 		}
 	}
+	always := body.Pull == "always" && body.Build == nil
 	key := ref + " " + body.Platform
+	if always {
+		key += " newest" // once for all who ask so
+	}
 	if _, ok := p.present.Load(key); ok {
 		return ref, nil
 	}
@@ -38,7 +42,9 @@ func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *en
 		return "", fmt.Errorf("image %s: %w", ref, err)
 	}
 	switch {
-	case there:
+	case there && !always:
+	case body.Pull == "never":
+		return "", fmt.Errorf("image %s is not on this engine, and `pull = \"never\"`; load or build it there, or let it be pulled", ref)
 	case body.Build != nil:
 		err = p.build(ctx, c, body, ref, report)
 	default:

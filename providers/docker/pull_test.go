@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,7 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/docker/docker/api/types/image"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
@@ -82,6 +86,43 @@ func TestPullThatFails(t *testing.T) {
 	err = p.Prepare(t.Context(), providers.Change{Action: providers.Create, Node: node(c, "1")}, func(event.Event) {})
 	if err == nil || !strings.Contains(err.Error(), "Dockerfile") {
 		t.Errorf("a build without a Dockerfile: %v", err)
+	}
+}
+
+// TestPullPolicy asks a registry of our own, which has nothing, for an image that the engine has.
+func TestPullPolicy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var asked atomic.Int64
+	registry := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/manifests/") {
+			asked.Add(1)
+			rw.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(registry.Close)
+	ref := strings.TrimPrefix(registry.URL, "http://") + "/dockertest/there:1"
+	w.must(w.p.api.ImageTag(w.ctx, base, ref))
+	t.Cleanup(func() { _, _ = w.p.api.ImageRemove(context.WithoutCancel(w.ctx), ref, image.RemoveOptions{}) })
+
+	c := sleeper("app")
+	c.Image = ref
+	prepare := func(policy string) error {
+		c.Pull = policy
+		return w.p.Prepare(w.ctx, providers.Change{Action: providers.Create, Instance: w.instance, Node: node(c, "1")}, w.sink)
+	}
+	for _, policy := range []string{"", "missing", "never"} {
+		if err := prepare(policy); err != nil || asked.Load() != 0 {
+			t.Errorf("%q: asked %d times, %v", policy, asked.Load(), err)
+		}
+	}
+	if err := prepare("always"); err == nil || asked.Load() == 0 {
+		t.Errorf("always: asked %d times, %v", asked.Load(), err)
+	}
+	asked.Store(0)
+	c.Image += "-not"
+	if err := prepare("never"); err == nil || asked.Load() != 0 || !strings.Contains(err.Error(), "is not on this engine") {
+		t.Errorf("never: asked %d times, %v", asked.Load(), err)
 	}
 }
 

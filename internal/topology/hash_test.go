@@ -1,0 +1,44 @@
+package topology
+
+import (
+	"testing"
+
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/providers"
+)
+
+// TestIdentityCoversIsolation: each of these makes a container another one, under a name in the plan.
+func TestIdentityCoversIsolation(t *testing.T) {
+	identity := func(c *envspec.Container) (string, map[string]string) {
+		var n providers.Node
+		if err := hashContainer(&n, c, nil); err != nil {
+			t.Fatal(err)
+		}
+		return n.Identity, n.Parts
+	}
+	plain, _ := identity(&envspec.Container{Image: "debian"})
+	for part, c := range map[string]envspec.Container{
+		"read_only":        {ReadOnly: true},
+		"hostname":         {Hostname: "a"},
+		"dns":              {DNS: []string{"192.0.2.1"}},
+		"shm_size":         {ShmSize: 1},
+		"group_add":        {GroupAdd: []string{"video"}},
+		"cap_drop":         {CapDrop: []string{"ALL"}},
+		"security_opt":     {SecurityOpt: []string{"no-new-privileges"}},
+		"gpus":             {GPUs: envspec.AllGPUs},
+		"ulimits.core":     {Ulimits: []envspec.Ulimit{{Name: "core"}}},
+		"sysctls.a":        {Sysctls: map[string]string{"a": "0"}},
+		"devices./dev/x":   {Devices: []envspec.Device{{Host: "/dev/null", Container: "/dev/x", Permissions: "rwm"}}},
+		"logging.driver":   {Logging: &envspec.Logging{Driver: "local"}},
+		"logging.max-size": {Logging: &envspec.Logging{Options: map[string]string{"max-size": "1m"}}},
+	} {
+		c.Image = "debian"
+		id, parts := identity(&c)
+		if id == plain || parts[part] == "" || len(parts) != 2 {
+			t.Errorf("%s: identity differs: %t, parts %v", part, id != plain, parts)
+		}
+	}
+	if id, _ := identity(&envspec.Container{Image: "debian", Pull: "always"}); id != plain {
+		t.Error("when it is pulled makes it another container")
+	}
+}
