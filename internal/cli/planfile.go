@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/envctl/envctl/envspec"
@@ -29,10 +31,12 @@ type planFile struct {
 	Digest string `json:"digest"`
 }
 
-// plannedChange is a change, and in one hash what it will come to and what it takes away.
+// plannedChange is a change, what it will come to as far as a person may see it, and in one hash all of that and
+// what it takes away.
 type plannedChange struct {
 	planChange
-	Fingerprint string `json:"fingerprint"`
+	Parts       map[string]string `json:"parts,omitempty"`
+	Fingerprint string            `json:"fingerprint"`
 }
 
 // planFile writes a session's plan down, what stays as it is left out.
@@ -49,7 +53,8 @@ func (s *session) planFile(ctx context.Context) (*planFile, error) {
 	changes := planJSON(s.plan).Changes
 	for i, op := range s.plan.Operations {
 		if op.Action != providers.None {
-			f.Changes = append(f.Changes, plannedChange{changes[i], fingerprint(op, nodes[op.Addr])})
+			n := nodes[op.Addr]
+			f.Changes = append(f.Changes, plannedChange{changes[i], partsOf(n), fingerprint(op, n)})
 		}
 	}
 	f.Digest = f.digest()
@@ -97,6 +102,18 @@ func (l lastingCredentials) Credential(name string) (envspec.CredentialValue, er
 
 func newStandIn(name string) string { return credential.StandIn(name, "new") }
 
+// partsOf names what a node is made of; of a machine, its layers, each by the start of its hash.
+func partsOf(n providers.Node) map[string]string {
+	if n.Layers == nil {
+		return n.Parts
+	}
+	parts := make(map[string]string, len(n.Layers))
+	for _, l := range n.Layers {
+		parts[l.ID()] = fmt.Sprintf("%.12s", l.Hash)
+	}
+	return parts
+}
+
 func fingerprint(op plan.Operation, n providers.Node) string {
 	parts := map[string]string{"identity": n.Identity, "mutable": n.Mutable}
 	for _, l := range n.Layers {
@@ -128,8 +145,8 @@ func (f *planFile) String() string {
 	var b strings.Builder
 	for _, c := range f.Changes {
 		fmt.Fprintf(&b, "%s %s: %s\n", c.Action, c.Address, c.Cause)
-		for _, v := range c.Values {
-			fmt.Fprintf(&b, "    %s: %s → %s\n", v.Name, orNone(v.Old), orNone(v.New))
+		for _, name := range slices.Sorted(maps.Keys(c.Parts)) {
+			fmt.Fprintf(&b, "    %s = %s\n", name, c.Parts[name])
 		}
 		for _, l := range c.Layers {
 			fmt.Fprintf(&b, "    %s %s\n", l.Action, l.Name)
@@ -137,13 +154,6 @@ func (f *planFile) String() string {
 		fmt.Fprintf(&b, "    fingerprint %.19s\n", c.Fingerprint)
 	}
 	return b.String()
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
 
 func (f *planFile) write(path string) error {
