@@ -6,6 +6,7 @@ package providers
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 
 	"github.com/envctl/envctl/internal/addr"
@@ -146,6 +147,7 @@ type ExecOptions struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	TTY            bool
+	Resized        <-chan os.Signal // with TTY: the size of the terminal that Stdout is has changed; may be nil
 	User           string
 	WorkingDir     string
 	Env            []string

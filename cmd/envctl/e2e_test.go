@@ -50,6 +50,13 @@ func newEnv(t *testing.T, vars ...string) *env {
 	t.Helper()
 	needEngine(t)
 	sandboxtest.Warm(t)
+	return newContainerEnv(t, vars...)
+}
+
+// newContainerEnv is newEnv for a spec without a Windows machine, which needs no sandbox.
+func newContainerEnv(t *testing.T, vars ...string) *env {
+	t.Helper()
+	needEngine(t)
 	root := t.TempDir()
 	e := &env{t: t, dir: filepath.Join(root, "spec"), state: filepath.Join(root, "state"), vars: vars}
 	if err := os.Mkdir(e.dir, 0o755); err != nil {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
+	"os/signal"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -42,13 +44,12 @@ func isTerminal(stream any) bool {
 }
 
 func (a *app) exec(name string, opts providers.ExecOptions) error {
-	ctx := a.interrupts.stop
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	is, all, err := s.here(ctx)
+	is, all, err := s.here(a.interrupts.stop)
 	if err != nil {
 		return err
 	}
@@ -56,33 +57,64 @@ func (a *app) exec(name string, opts providers.ExecOptions) error {
 	if err != nil {
 		return err
 	}
-	opts.Stdin, opts.Stdout, opts.Stderr = a.In, a.Out, a.Err
-	code := 0
+	return s.execIn(target, is[target], opts)
+}
+
+// execIn runs a command in one resource with our own streams. Its exit code is the error where it is not 0.
+func (s *session) execIn(target addr.Addr, o providers.Observed, opts providers.ExecOptions) error {
+	ctx := s.interrupts.stop
+	opts.Stdin, opts.Stdout, opts.Stderr = s.In, s.Out, s.Err
+	var code int
+	var err error
 	if target.Kind == addr.Windows {
-		if err := s.evaluate(ctx); err != nil {
+		if o, err = s.machineHere(ctx, target); err != nil {
 			return err
 		}
-		m, err := s.machine(target)
-		if err != nil {
-			return err
-		}
-		seen, err := s.windows.Observe(ctx, s.instance, []*envspec.Machine{m})
-		if err != nil {
-			return err
-		}
-		if code, err = s.windows.Exec(ctx, seen[0], opts); err != nil {
-			return err
-		}
-	} else if code, err = s.docker.Exec(ctx, is[target], opts); err != nil {
-		return err
+		code, err = s.windows.Exec(ctx, o, opts)
+	} else {
+		code, err = s.execContainer(ctx, o, opts)
 	}
-	if a.interrupts.stop.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return errInterrupted
-	}
-	if code != 0 {
+	case err != nil:
+		return err
+	case code != 0:
 		return exit(code)
 	}
 	return nil
+}
+
+// execContainer makes our terminal, where the command gets one, that of the command.
+func (s *session) execContainer(ctx context.Context, o providers.Observed, opts providers.ExecOptions) (int, error) {
+	if in, ok := s.In.(*os.File); opts.TTY && ok {
+		before, err := term.MakeRaw(int(in.Fd()))
+		if err != nil {
+			return -1, err
+		}
+		defer func() { _ = term.Restore(int(in.Fd()), before) }() // nothing can be done about one that is gone
+		resized := make(chan os.Signal, 1)
+		notifyResized(resized)
+		defer signal.Stop(resized)
+		opts.Resized = resized
+	}
+	return s.docker.Exec(ctx, o, opts)
+}
+
+// machineHere gives a Windows machine of the spec as it is, which the provider can talk to from now on.
+func (s *session) machineHere(ctx context.Context, target addr.Addr) (providers.Observed, error) {
+	if err := s.evaluate(ctx); err != nil {
+		return providers.Observed{}, err
+	}
+	m, err := s.machine(target)
+	if err != nil {
+		return providers.Observed{}, err
+	}
+	seen, err := s.windows.Observe(ctx, s.instance, []*envspec.Machine{m})
+	if err != nil {
+		return providers.Observed{}, err
+	}
+	return seen[0], nil
 }
 
 var errNoPassword = errors.New("its password is not in this computer's credential store, so it cannot be talked to from here")

@@ -44,6 +44,7 @@ func (p *Provider) exec(ctx context.Context, id string, opts providers.ExecOptio
 	defer context.AfterFunc(ctx, conn.Close)()
 	if opts.TTY {
 		p.resize(ctx, made.ID, opts.Stdout)
+		defer p.follow(ctx, made.ID, opts)()
 	}
 	if opts.Stdin != nil {
 		// A read from a terminal cannot be taken back, so nobody waits for the end of this.
@@ -80,6 +81,27 @@ func (p *Provider) execCode(ctx context.Context, execID string) (int, error) {
 		if err := wait(ctx, min(pause, time.Second)); err != nil {
 			return -1, err
 		}
+	}
+}
+
+// follow resizes the terminal in the container as the one here is, until it is ended.
+func (p *Provider) follow(ctx context.Context, execID string, opts providers.ExecOptions) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-opts.Resized:
+				p.resize(ctx, execID, opts.Stdout)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
 	}
 }
 
