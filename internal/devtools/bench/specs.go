@@ -46,22 +46,32 @@ func (b *bench) sleepers(name string, n int) func(io.Writer, string) {
 	}
 }
 
-// references are n containers with a port and a variable each. All but the first refer to the one in the
-// middle between the first and themselves, so that the order is a tree.
+// references are n containers with a variable each, half of them with a port. All but the first refer to
+// the one with a port about midway between the first and themselves, so that the order is a tree. Ten
+// thousand ports would be all those that envctl assigns.
 func (b *bench) references(name string, n int) func(io.Writer, string) {
 	return func(w io.Writer, language string) {
 		header(w, language, name)
 		for i := range n {
+			port, peer := i%2 == 0, i/4*2
 			if language == "yaml" {
-				fmt.Fprintf(w, "  n%05d:\n    image: %s\n    command: [sleep, infinity]\n    init: true\n    ports: [\"127.0.0.1::8080\"]\n    environment:\n      NUMBER: \"%d\"\n      LEVEL: ${LEVEL:-info}\n", i, b.image, i)
-				if i > 0 {
-					fmt.Fprintf(w, "      PEER: http://n%05d:8080\n    depends_on: [n%05d]\n", i/2, i/2)
+				fmt.Fprintf(w, "  n%05d:\n    image: %s\n    command: [sleep, infinity]\n    init: true\n", i, b.image)
+				if port {
+					fmt.Fprint(w, "    ports: [\"127.0.0.1::8080\"]\n")
+				}
+				fmt.Fprintf(w, "    environment:\n      NUMBER: \"%d\"\n      LEVEL: ${LEVEL:-info}\n", i)
+				if peer != i {
+					fmt.Fprintf(w, "      PEER: http://n%05d:8080\n    depends_on: [n%05d]\n", peer, peer)
 				}
 				continue
 			}
-			fmt.Fprintf(w, "container \"n%05d\" {\n  image   = %q\n  command = [\"sleep\", \"infinity\"]\n  init    = true\n  port \"api\" {\n    guest  = 8080\n    scheme = \"http\"\n  }\n  env = {\n    NUMBER = \"%d\"\n    LEVEL  = var.level\n", i, b.image, i)
-			if i > 0 {
-				fmt.Fprintf(w, "    PEER   = container.n%05d.port.api.url\n", i/2)
+			fmt.Fprintf(w, "container \"n%05d\" {\n  image   = %q\n  command = [\"sleep\", \"infinity\"]\n  init    = true\n", i, b.image)
+			if port {
+				fmt.Fprint(w, "  port \"api\" {\n    guest  = 8080\n    scheme = \"http\"\n  }\n")
+			}
+			fmt.Fprintf(w, "  env = {\n    NUMBER = \"%d\"\n    LEVEL  = var.level\n", i)
+			if peer != i {
+				fmt.Fprintf(w, "    PEER   = container.n%05d.port.api.url\n", peer)
 			}
 			fmt.Fprint(w, "  }\n}\n\n")
 		}
