@@ -60,6 +60,15 @@ type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
+// said is an exit code whose reason a person was shown already; the words are for the last of a stream's events.
+type said struct {
+	words string
+	code  exit
+}
+
+func (s said) Error() string { return s.words }
+func (s said) Unwrap() error { return s.code }
+
 // usageError is a mistake in the words of the command itself.
 type usageError struct{ err error }
 

@@ -57,7 +57,7 @@ func (w *world) run(title string, p *plan.Plan, bodies func(addr.Addr) any) erro
 		return nil
 	case w.interrupts.stop.Err() != nil:
 		w.say("Interrupted. \"envctl up\" goes on from here; \"envctl down\" takes away what is there.")
-		return exit(ExitInterrupted)
+		return said{"interrupted", ExitInterrupted}
 	}
 	return &runError{title, err}
 }

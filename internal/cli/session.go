@@ -64,7 +64,7 @@ func (a *app) refuse(spec *envspec.Spec, diags hcl.Diagnostics) error {
 		return err
 	}
 	if diags.HasErrors() {
-		return exit(ExitFailed)
+		return said{"the spec has mistakes", ExitFailed}
 	}
 	return nil
 }
