@@ -59,7 +59,7 @@ $(MSI): bin/msi/pas.exe templates/quickstart/pas/pas.wxs .ci/msi
 	GO="$(GO)" .ci/msi bin/msi/pas.exe templates/quickstart/pas/pas.wxs $@
 
 test: build ## every test, with the race detector, on a real engine
-	.ci/prerequisites engine image winrm
+	.ci/prerequisites engine image winrm registry
 	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 14m $(TESTFLAGS) ./...
 
 demo: ## the quickstart from nothing: build, up, a request through it, an HL7 message
