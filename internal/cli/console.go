@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -67,7 +68,11 @@ func (e *evaluator) dialogue(in *os.File) error {
 		for i, f := range e.from {
 			names[i] = f.String()
 		}
-		t.SetPrompt(strings.Join(names, " ") + "> ")
+		prompt := strings.Join(names, " ")
+		if len(names) > 3 {
+			prompt = fmt.Sprintf("%d places", len(names))
+		}
+		t.SetPrompt(prompt + "> ")
 		before, err := term.MakeRaw(int(in.Fd()))
 		if err != nil {
 			return err

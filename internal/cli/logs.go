@@ -32,6 +32,7 @@ addresses, those of the spec; the sandbox and the gateway of a Windows machine h
 			return a.logs(args, opts)
 		},
 	}
+	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Gateway, addr.Sandbox)
 	a.specFlags(c)
 	c.Flags().BoolVar(&opts.Follow, "follow", false, "go on as more is written")
 	c.Flags().IntVarP(&opts.Tail, "tail", "n", 0, "only this many lines from the end of each (default all)")

@@ -22,6 +22,7 @@ func (a *app) outputsCommand() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE:  func(_ *cobra.Command, args []string) error { return a.outputs(args, reveal) },
 	}
+	c.ValidArgsFunction = a.completeOutputs()
 	a.specFlags(c)
 	c.Flags().BoolVar(&reveal, "reveal", false, "show sensitive values")
 	return c
