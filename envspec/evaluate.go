@@ -50,6 +50,7 @@ func (e *evaluation) environment() *Environment {
 			e.unknown = r.in.unknown
 		}
 		e.diags = append(e.diags, r.in.diags...)
+		delete(e.views, viewKey{in.decl.scope, in.addr}) // nobody else stands there
 	}
 	for _, c := range env.Containers {
 		c.After = after[c.Addr]

@@ -9,7 +9,7 @@ import (
 
 // partSize is about how much of a file is parsed at once. HCL keeps all the tokens of what it parses until
 // it is done, some forty times the text; in parts, a large spec takes little more than its syntax tree.
-const partSize = 32 << 10
+const partSize = 2 << 10
 
 // parseSource parses a file. Where all of it is well-formed it is parsed in parts; else as a whole, so
 // that what is said about a mistake does not depend on where a part would end.
