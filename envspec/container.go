@@ -15,7 +15,7 @@ import (
 	"github.com/envctl/envctl/internal/secret"
 )
 
-// container decodes a container block at its own vantage.
+// container decodes a container block, or a job, at its own vantage.
 func (in *instance) container(r *reader) *Container {
 	dir := in.decl.scope.dir
 	c := &Container{
@@ -39,6 +39,7 @@ func (in *instance) container(r *reader) *Container {
 		Init:       r.boolean("init"),
 		Labels:     r.plainMap("labels"),
 		Pull:       r.str("pull"),
+		Timeout:    r.duration("timeout"),
 	}
 	r.isolation(c)
 	if c.Image == "" && r.has("image") && r.one("build") == nil {

@@ -38,10 +38,10 @@ func (e *evaluation) environment() *Environment {
 	after := map[addr.Addr][]addr.Addr{}
 	for _, in := range s.instances {
 		r := in.decl.reader(e.view(in.decl.scope, in.addr), in.each)
-		if in.decl.kind.Name == "container" {
-			env.Containers = append(env.Containers, in.container(r))
-		} else {
+		if in.addr.Kind == addr.Windows {
 			env.Machines = append(env.Machines, in.machineBody(r))
+		} else {
+			env.Containers = append(env.Containers, in.container(r))
 		}
 		depends := in.dependsOn(r)
 		after[in.addr] = waitsFor(in.addr, r.in.wires, depends)

@@ -50,8 +50,8 @@ type Port struct {
 	Scheme   string // where set, the endpoint has a url
 }
 
-// Container is one Linux container. The sandbox and the gateway of a Windows machine
-// are Containers too, made by envctl rather than by a spec.
+// Container is one Linux container. The sandbox and the gateway of a Windows machine are Containers too, made
+// by envctl rather than by a spec, and so is a job (addr.Job), which is ready when it has ended with 0.
 type Container struct {
 	Addr    addr.Addr
 	Aliases []string // further names on the environment's network, beside Addr.DNS()
@@ -98,6 +98,8 @@ type Container struct {
 	// Pull says when the registry is asked for Image: "missing" (as is ""), "always" or "never". It makes
 	// the container no other.
 	Pull string
+	// Timeout is how long a job may run; 0 is without end. It makes it no other job.
+	Timeout time.Duration
 	// NetworkMode "host" puts the container on the host's network in place of the environment's; only
 	// envctl's own use it.
 	NetworkMode string

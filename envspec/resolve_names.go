@@ -10,7 +10,7 @@ import (
 )
 
 // roots are the first words that a reference may have.
-var roots = []string{"var", "local", "path", "each", "credential", "container", "windows", "template"}
+var roots = []string{"var", "local", "path", "each", "credential", "container", "job", "windows", "template"}
 
 func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 	root, at := t.RootName(), t.SourceRange()
@@ -134,7 +134,7 @@ func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 
 // resourceNamed gives the reference to the resource of that name, or "".
 func (sc *scope) resourceNamed(name string) string {
-	for _, kind := range []addr.Kind{addr.Container, addr.Windows} {
+	for _, kind := range resourceKinds {
 		if sc.resources[kind][name] != nil {
 			return string(kind) + "." + name
 		}

@@ -39,6 +39,10 @@ func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *at
 		return
 	}
 	path := string(kind) + "." + name
+	if kind == addr.Job {
+		r.report(CodeWholeResource, at, "A job is not a value", "Nothing of %s can be read. To start after it is done, write depends_on = [%s].", path, path)
+		return
+	}
 	if i == len(t) {
 		if d.eachAttr == nil || i > 2 {
 			r.report(CodeWholeResource, at, "A whole resource is not a value", "Name what you need of it: %s.%s", path, d.portExample())
@@ -64,12 +68,8 @@ func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *at
 }
 
 func (r *resolver) unknownResource(kind addr.Kind, name string, at hcl.Range) {
-	other := addr.Windows
-	if kind == addr.Windows {
-		other = addr.Container
-	}
-	if r.scope.resources[other][name] != nil {
-		r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s.%s. Did you mean %s.%s?", kind, name, other, name)
+	if other := r.scope.resourceNamed(name); other != "" {
+		r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s.%s. Did you mean %s?", kind, name, other)
 		return
 	}
 	r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s %q.%s", kind, name, choices(name, names(r.scope.resources[kind])))

@@ -142,10 +142,10 @@ func language() *block {
 		Foreign: map[string]string{
 			"service": "container", "services": "container", "resource": "container", "data": "container", "module": "template",
 			"include": "template", "provider": "environment", "terraform": "environment", "project": "environment", "machine": "windows",
-			"vm": "windows", "secret": "credential", "secrets": "credential", "volumes": "container", "networks": "container",
+			"vm": "windows", "task": "job", "run": "job", "init_container": "job", "secret": "credential", "secrets": "credential", "volumes": "container", "networks": "container",
 		},
 		Blocks: []*block{
-			environmentBlock(), variableBlock(), localsBlock(), credentialBlock(), containerBlock(),
+			environmentBlock(), variableBlock(), localsBlock(), credentialBlock(), containerBlock(), jobBlock(),
 			windowsBlock(), templateBlock(), outputBlock(),
 		},
 	}

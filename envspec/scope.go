@@ -78,8 +78,11 @@ func (s *Spec) loadScope(path, dir string, files []string, call *decl) (*scope, 
 	sc := &scope{
 		spec: s, path: path, dir: dir,
 		variables: map[string]*variable{}, locals: map[string]*local{}, credentials: map[string]*decl{},
-		resources: map[addr.Kind]map[string]*decl{addr.Container: {}, addr.Windows: {}},
+		resources: map[addr.Kind]map[string]*decl{},
 		templates: map[string]*decl{}, outputs: map[string]*decl{},
+	}
+	for _, kind := range resourceKinds {
+		sc.resources[kind] = map[string]*decl{}
 	}
 	if call != nil {
 		sc.parent, sc.call = call.scope, call
@@ -150,7 +153,7 @@ func (sc *scope) declare(kind *block, b *hclsyntax.Block) hcl.Diagnostics {
 		} else {
 			sc.variables[name] = &variable{decl: d}
 		}
-	case "container", "windows":
+	case "container", "job", "windows":
 		before = enter(sc.resources[addr.Kind(kind.Name)], d)
 	case "credential":
 		before = enter(sc.credentials, d)

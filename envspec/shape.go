@@ -34,7 +34,7 @@ func (sc *scope) shape(e *evaluation) {
 	v := e.view(sc, addr.Host)
 	for _, d := range sc.all {
 		switch d.kind.Name {
-		case "container", "windows":
+		case "container", "job", "windows":
 			d.instances = d.expand(v)
 			for _, in := range d.instances {
 				in.addr = addr.Addr{Template: sc.path, Kind: addr.Kind(d.kind.Name), Name: d.name, Key: in.key}

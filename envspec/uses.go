@@ -39,5 +39,5 @@ func (u *uses) has(root string) bool {
 
 // isResource reports whether a reference's first word is a kind of resource.
 func isResource(root string) bool {
-	return root == string(addr.Container) || root == string(addr.Windows)
+	return root == string(addr.Container) || root == string(addr.Job) || root == string(addr.Windows)
 }

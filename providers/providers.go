@@ -67,7 +67,7 @@ type Observed struct {
 	Mutable  string
 	Parts    map[string]string
 	State    State
-	Detail   string // in words, for anything but ready
+	Detail   string // in words, for anything but ready; "done" for a job that is
 	After    []addr.Addr
 	Ports    map[string]int // host port by port name
 	// Carried are the contents of its mutable files (envspec.File.Mutable) by path, read from the resource as it is

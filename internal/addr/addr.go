@@ -17,6 +17,7 @@ type Kind string
 const (
 	Network   Kind = "network"
 	Container Kind = "container"
+	Job       Kind = "job"
 	Sandbox   Kind = "sandbox"
 	Relay     Kind = "relay"
 	Gateway   Kind = "gateway"
@@ -73,7 +74,7 @@ func (a *Addr) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|sandbox|relay|gateway|windows)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
+var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|windows)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
 
 // Parse reads the form that String gives.
 func Parse(s string) (Addr, error) {

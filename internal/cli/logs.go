@@ -66,7 +66,7 @@ func (a *app) logs(names []string, opts providers.LogOptions) error {
 	}
 	if len(names) == 0 {
 		for _, t := range all {
-			if t.Kind == addr.Container {
+			if t.Kind == addr.Container || t.Kind == addr.Job {
 				targets = append(targets, t)
 			}
 		}

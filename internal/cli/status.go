@@ -150,7 +150,7 @@ func (s *session) lookAtNode(ctx context.Context, n providers.Node, is map[addr.
 	if !there {
 		return providers.Missing, ""
 	}
-	if o.State != providers.Ready || n.Addr.Kind == addr.Network {
+	if o.State != providers.Ready || n.Addr.Kind == addr.Network || n.Addr.Kind == addr.Job {
 		return o.State, o.Detail
 	}
 	return s.check(ctx, providers.Change{Action: providers.None, Instance: s.instance, Node: n, Observed: &o})

@@ -17,7 +17,7 @@ func pick(all []addr.Addr, name string) (addr.Addr, error) {
 		if a.String() == name {
 			return a, nil
 		}
-		if a.Name == name && (a.Kind == addr.Container || a.Kind == addr.Windows) {
+		if a.Name == name && (a.Kind == addr.Container || a.Kind == addr.Job || a.Kind == addr.Windows) {
 			found = append(found, a)
 		}
 	}

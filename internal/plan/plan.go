@@ -119,6 +119,9 @@ func operation(n providers.Node, is *providers.Observed, before map[addr.Addr]pr
 		op.Cause = inWords(op.Values)
 	case is.State == providers.Failed && is.Detail == providers.Incomplete:
 		op.Action, op.Cause = providers.Replace, providers.Incomplete
+	case n.Addr.Kind == addr.Job && (is.State == providers.Stopped || is.State == providers.Failed):
+		// It runs again from the start, in nothing that its last run left behind.
+		op.Action, op.Cause = providers.Replace, cmp.Or(is.Detail, "stopped")
 	case is.State == providers.Stopped || is.State == providers.Failed:
 		op.Action, op.Cause = providers.Update, cmp.Or(is.Detail, "stopped")
 	case is.Mutable != n.Mutable:

@@ -66,6 +66,8 @@ func setUp(t testing.TB, layers ...guestproto.ManifestLayer) providers.Observed 
 func TestMake(t *testing.T) {
 	stopped := seen(t, "container.db", "1")
 	stopped.State, stopped.Detail = providers.Stopped, "exited with 137"
+	failed := seen(t, "job.migrate", "1")
+	failed.State, failed.Detail = providers.Failed, "exited with code 3"
 	halfMade := seen(t, "container.db", "1")
 	halfMade.State, halfMade.Detail = providers.Failed, providers.Incomplete
 	drifted := setUp(t, applied("A", "1"), applied("B", "2"), applied("C", "3"))
@@ -90,6 +92,10 @@ func TestMake(t *testing.T) {
 			"replace container.db: image changed\n  image: \"1\" -> \"2\"\nnone container.web\n"},
 		{"stopped", []providers.Node{node(t, "container.db", "1")}, []providers.Observed{stopped},
 			"update container.db: exited with 137\n"},
+		{"a job that is done and one that failed",
+			[]providers.Node{node(t, "job.seed", "1"), node(t, "job.migrate", "1")},
+			[]providers.Observed{seen(t, "job.seed", "1"), failed},
+			"replace job.migrate: exited with code 3\nnone job.seed\n"},
 		{"cut short", []providers.Node{node(t, "container.db", "1")}, []providers.Observed{halfMade},
 			"replace container.db: its creation was cut short\n"},
 		{"parts changed, added and removed", []providers.Node{parts(t, "2", "env.A", "x", "env.B", "new", "image", "i")},

@@ -63,6 +63,9 @@ func (p *Provider) observe(ctx context.Context, filter filters.Args) ([]provider
 		}
 		o.Handle = c.ID
 		o.State, o.Detail = stateOf(c.State, c.Status)
+		if o.Addr.Kind == addr.Job {
+			o.State, o.Detail = jobState(o.State, o.Detail)
+		}
 		if o.Detail == providers.Incomplete {
 			o.Identity = ""
 		}
@@ -110,6 +113,17 @@ func stateOf(state, status string) (providers.State, string) {
 		return providers.Failed, "exited with code " + code
 	}
 	return providers.Failed, state
+}
+
+// jobState reads for a job what stateOf read for a container that should stay.
+func jobState(state providers.State, detail string) (providers.State, string) {
+	switch {
+	case state == providers.Ready:
+		return providers.Starting, "running"
+	case detail == "exited with code 0":
+		return providers.Ready, "done"
+	}
+	return state, detail
 }
 
 // readCarried fills in what containers carry in their mutable files now.

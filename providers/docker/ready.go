@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/providers"
 )
@@ -23,7 +24,7 @@ const (
 
 // WaitReady returns nil once the container's check passed: that of the spec, or else the HEALTHCHECK of
 // its image, or else that it runs. A container that ends meanwhile fails at once, unless its restart policy
-// brings it back.
+// brings it back. A job is ready when it has ended with 0.
 func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report event.Sink) error {
 	body, ok := c.Node.Body.(*envspec.Container)
 	if !ok {
@@ -37,6 +38,9 @@ func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report eve
 	}
 	mask := maskOf(body)
 	w := waiter{p: p, id: containerName(c.Instance, c.Node.Addr), body: body, report: mask.sink(report)}
+	if body.Addr.Kind == addr.Job {
+		return mask.error(p.explain(w.job(ctx)))
+	}
 	return mask.error(p.explain(w.wait(ctx)))
 }
 
@@ -185,6 +189,10 @@ func (w *waiter) exited(ctx context.Context, state *container.State) error {
 	if w.last != nil {
 		why += "; its check had said: " + w.last.Error()
 	}
-	return fmt.Errorf("it ended with exit code %d before it was ready%s%s", state.ExitCode, why,
+	when := " before it was ready"
+	if w.body.Addr.Kind == addr.Job {
+		when = ""
+	}
+	return fmt.Errorf("it ended with exit code %d%s%s%s", state.ExitCode, when, why,
 		quoted("its last log lines", w.p.lastLog(ctx, w.id)))
 }

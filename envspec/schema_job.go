@@ -1,0 +1,24 @@
+package envspec
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/envctl/envctl/internal/addr"
+)
+
+// resourceKinds are the kinds of resource that a spec declares.
+var resourceKinds = []addr.Kind{addr.Container, addr.Job, addr.Windows}
+
+// jobBlock is a container's, without what only makes sense for something that stays.
+func jobBlock() *block {
+	b := containerBlock()
+	b.Name, b.Doc = "job", "A Linux container that runs to its end, such as a migration or a seed. It is ready when it has ended with 0, and then done: it runs again when "+
+		"something in its block changes, or when it failed. Others wait for it with `depends_on = [job.NAME]`."
+	b.Attrs = slices.DeleteFunc(b.Attrs, func(a attribute) bool { return a.Name == "restart" })
+	b.Attrs = append(b.Attrs, attribute{Name: "timeout", Type: durationValue, Doc: "How long it may run before it is stopped and has failed; without end where left out."})
+	b.Blocks = slices.DeleteFunc(b.Blocks, func(c *block) bool { return c.Name == "port" || c.Name == "ready" })
+	maps.DeleteFunc(b.Foreign, func(_, here string) bool { return b.attr(here) == nil && b.block(here) == nil })
+	b.Example = "job \"migrate\" {\n  image      = \"example/booking:1\"\n  command    = [\"booking\", \"migrate\"]\n  depends_on = [container.db]\n}\n"
+	return b
+}
