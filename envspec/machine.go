@@ -52,7 +52,7 @@ func unnamedLayer(kind string, n int) string {
 func (r *reader) winrm(dir string) WinRM {
 	w := WinRM{
 		HTTPS: true, Port: r.integer("port", 1, maxPort), Auth: r.str("auth"),
-		Insecure: r.boolean("insecure"), Fingerprint: r.fingerprint("fingerprint"),
+		Insecure: r.boolean("insecure"), Fingerprint: pin(r.fingerprint("fingerprint")),
 	}
 	if w.Auth == "" {
 		w.Auth = "ntlm"
@@ -60,8 +60,8 @@ func (r *reader) winrm(dir string) WinRM {
 	if r.has("https") {
 		w.HTTPS = r.boolean("https")
 	}
-	if !w.HTTPS && w.Auth == "basic" {
-		r.report(fault(CodeConflict, r.rangeOf("auth"), "The password would cross the network in clear", "Basic authentication without HTTPS is refused. Use auth = \"ntlm\", which encrypts, or https = true."))
+	if !w.HTTPS && w.Auth == "basic" && !w.Insecure {
+		r.report(fault(CodeConflict, r.rangeOf("auth"), "The password would cross the network in clear", "Basic authentication without HTTPS is refused. Use auth = \"ntlm\", which encrypts, or https = true; or allow it with insecure = true."))
 	}
 	if path := r.str("ca_file"); path != "" {
 		w.CAFile = resolvePath(dir, path)
@@ -116,4 +116,12 @@ func (r *reader) source(dir string) guestproto.Source {
 
 func baseName(path string) string {
 	return path[strings.LastIndexAny(path, `/\`)+1:]
+}
+
+// pin gives a certificate's fingerprint the form that the WinRM session takes: "sha256:" and hex.
+func pin(hex string) string {
+	if hex == "" {
+		return ""
+	}
+	return "sha256:" + hex
 }

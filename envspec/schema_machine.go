@@ -38,7 +38,7 @@ func windowsBlock() *block {
 					{Name: "https", Type: boolValue, Static: true, Doc: "`true` where left out."},
 					{Name: "port", Type: intValue, Static: true, Doc: "5986, or 5985 without HTTPS, where left out."},
 					{Name: "auth", Type: stringValue, Static: true, Enum: []string{"ntlm", "basic"}, Doc: "`\"ntlm\"` where left out."},
-					{Name: "insecure", Type: boolValue, Static: true, Doc: "Takes any certificate. Better: fingerprint."},
+					{Name: "insecure", Type: boolValue, Static: true, Doc: "Allows Basic authentication over plain HTTP, where everyone on the way can read the password."},
 					{Name: "fingerprint", Type: stringValue, Static: true, Doc: "The sha256 of the machine's certificate, in hex."},
 					{Name: "ca_file", Type: stringValue, Static: true, Doc: "Certificates to trust, in PEM, from the spec's folder."},
 				},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +102,15 @@ windows "box" {
 	if !strings.Contains(out2, `{"from":"windows.box","to":"container.clock.port.tcp","address":"127.0.0.1:7000","state":"up"`) {
 		t.Errorf("status: %s", out2)
 	}
-	e.must("down", "--volumes", "--keep-images", "--var", machineVar)
+	// The spec is gone; what exists says itself what it is.
+	instance := e.instanceOf(out2)
+	if err := os.Remove(filepath.Join(e.dir, "env.envctl.hcl")); err != nil {
+		t.Fatal(err)
+	}
+	e.must("down", "--volumes", "--keep-images", "--name", instance)
+	if rest := withoutImages(left(t, instance)); len(rest) > 0 {
+		t.Errorf("left on the engine: %q", rest)
+	}
 
 	// The machine is asked through a second environment, since the first has gone.
 	after := newEnv(t, e.vars...)
@@ -124,12 +133,22 @@ windows "box" {
 `, at.Hostname(), at.Port(), machine.Fingerprint))
 	after.must("up")
 	seen := after.must("exec", "windows.box", "--", "cmd", "/c",
-		`(reg query HKLM\SOFTWARE\Own 2>nul || echo no key) & (if exist C:\Own (echo folder) else (echo no folder)) & dir /b C:\ProgramData\envctl\cache 2>nul & echo CLOCK=%CLOCK%`)
+		`(reg query HKLM\SOFTWARE\Own 2>nul || echo no key) & (if exist C:\Own (echo folder) else (echo no folder)) & echo CLOCK=%CLOCK%`)
 	if !strings.Contains(seen, "no key") || !strings.Contains(seen, "no folder") || !strings.Contains(seen, "CLOCK=%CLOCK%") {
 		t.Errorf("left on the machine: %s", seen)
 	}
 	after.must("down", "--volumes", "--keep-images")
 	e.expectNothingLeft(machine.HTTPS, machine.Username, machine.Password)
+}
+
+// instanceOf digs the instance's name out of what status --json printed.
+func (e *env) instanceOf(status string) string {
+	e.t.Helper()
+	var s struct{ Instance string }
+	if err := json.Unmarshal([]byte(status), &s); err != nil {
+		e.t.Fatal(err)
+	}
+	return s.Instance
 }
 
 // expectNothingLeft looks at the machine over WinRM alone, with a client that is not ours.

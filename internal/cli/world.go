@@ -45,7 +45,7 @@ func (a *app) world(i providers.Instance) (*world, error) {
 		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
 	}
 	w.engine = &engine.Engine{Instance: i, Providers: map[addr.Kind]providers.Provider{
-		addr.Network: d, addr.Container: d, addr.Job: d, addr.Sandbox: d, addr.Gateway: d, addr.Windows: w.windows,
+		addr.Network: d, addr.Container: d, addr.Job: d, addr.Sandbox: d, addr.Relay: d, addr.Gateway: d, addr.Windows: w.windows,
 	}}
 	return w, nil
 }

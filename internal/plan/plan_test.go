@@ -73,7 +73,7 @@ func TestMake(t *testing.T) {
 	drifted := setUp(t, applied("A", "1"), applied("B", "2"), applied("C", "3"))
 	drifted.Drifted = map[string]string{"env.B": "B is x"}
 	away := setUp(t)
-	away.State = providers.Unreachable
+	away.State, away.Detail = providers.Unreachable, "no route"
 	cut := setUp(t, applied("A", "1"), guestproto.ManifestLayer{Kind: "env", Name: "B", Hash: "2"})
 
 	tests := []struct {
@@ -120,7 +120,7 @@ func TestMake(t *testing.T) {
 		{"a layer that was begun and not ended", []providers.Node{machine(t, layer("A", "1"), layer("B", "2"))}, []providers.Observed{cut},
 			"update windows.pas: env.B: its last application was cut short\n  keep env.A\n  undo env.B\n  apply env.B: its last application was cut short\n"},
 		{"a machine out of reach", []providers.Node{machine(t, layer("A", "1"))}, []providers.Observed{away},
-			"update windows.pas: out of reach now; its layers are compared once it is back\n"},
+			"update windows.pas: out of reach now (no route); its layers are compared once it is back\n"},
 		{"a machine whose sandbox is replaced",
 			[]providers.Node{node(t, "sandbox.pas", "2"), func() providers.Node {
 				n := machine(t, layer("A", "1"))

@@ -22,7 +22,7 @@ func stack(op *Operation, sandbox providers.Action) {
 		op.Observed = nil
 	case unseen:
 		op.Action, op.Keep = providers.Update, providers.KeepUnknown
-		op.Cause = "out of reach now; its layers are compared once it is back"
+		op.Cause = fmt.Sprintf("out of reach now (%s); its layers are compared once it is back", op.Observed.Detail)
 		return
 	case fresh:
 		op.Action, op.Cause = providers.Create, "not set up yet"
