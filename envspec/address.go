@@ -9,6 +9,21 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 )
 
+// addressPart gives one of address, host, port and url.
+func addressPart(part, host string, port int, scheme string) cty.Value {
+	switch part {
+	case "host":
+		return cty.StringVal(host)
+	case "port":
+		return cty.NumberIntVal(int64(port))
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	if part == "url" {
+		address = scheme + "://" + address
+	}
+	return cty.StringVal(address)
+}
+
 // addressParts gives address, host, port and, where there is a scheme, url.
 func addressParts(host string, port int, scheme string) map[string]cty.Value {
 	address := net.JoinHostPort(host, strconv.Itoa(port))

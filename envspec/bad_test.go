@@ -24,6 +24,7 @@ func TestBadSpecs(t *testing.T) {
 				t.Fatal("Load found nothing wrong")
 			}
 			for _, d := range diags {
+				d.Detail = strings.ReplaceAll(d.Detail, s.Dir, "DIR") // before its lines are broken
 				if codeOf(d) == "" || d.Summary == "" || d.Detail == "" {
 					t.Errorf("a diagnostic without code, summary or detail: %+v", d)
 				}
@@ -32,8 +33,7 @@ func TestBadSpecs(t *testing.T) {
 			if err := WriteDiagnostics(&b, s.Sources(), diags, 90, false); err != nil {
 				t.Fatal(err)
 			}
-			got := strings.ReplaceAll(b.String(), s.Dir, "DIR")
-			golden(t, strings.TrimSuffix(path, Suffix)+".golden", got)
+			golden(t, strings.TrimSuffix(path, Suffix)+".golden", b.String())
 			if _, ds := s.Evaluate(fixedFor(s), planted{}); diags.HasErrors() && !ds.HasErrors() {
 				t.Error("Evaluate went on with a spec that has mistakes")
 			}

@@ -111,7 +111,11 @@ func compareAddr(a, b addr.Addr) int {
 
 // wires lists what bodies received, without those from a resource to itself: they need no relay.
 func wires(received map[addr.Addr]map[addr.Endpoint]bool) []Wire {
-	var out []Wire
+	n := 0
+	for _, endpoints := range received {
+		n += len(endpoints)
+	}
+	out := make([]Wire, 0, n)
 	for from, endpoints := range received {
 		for to := range endpoints {
 			if to.Addr != from {

@@ -131,6 +131,13 @@ func (r *reader) raw(name string) (cty.Value, bool) {
 
 // collect notes the marks on v and reports whether a secret is among them.
 func (r *reader) collect(v cty.Value, at hcl.Range) (cty.Value, bool) {
+	if v.Type().IsPrimitiveType() {
+		if !v.IsMarked() {
+			return v, false
+		}
+		v, marks := v.Unmark()
+		return v, r.marks(marks, at)
+	}
 	if !v.ContainsMarked() {
 		return v, false
 	}

@@ -76,6 +76,10 @@ func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, what string) (
 func (r *reader) textMap(name string) map[string]secret.Text {
 	out := map[string]secret.Text{}
 	r.eachItem(name, func(key string, el cty.Value, hush bool, at hcl.Range) {
+		if text, ok := plainString(el); ok {
+			out[key] = secret.Text{Value: text, Sensitive: hush}
+			return
+		}
 		s, one, ok := r.scalar(el, cty.String, "a string", at, quote(key)+" in "+quote(name))
 		if ok {
 			out[key] = secret.Text{Value: s.AsString(), Sensitive: one || hush}
@@ -124,35 +128,36 @@ func (r *reader) eachItem(name string, do func(key string, el cty.Value, hush bo
 	places := itemPlaces(r.body.Attributes[name].Expr)
 	for it := v.ElementIterator(); it.Next(); {
 		k, el := it.Element()
-		where, ok := places[k.AsString()]
-		if !ok {
-			where = at
+		where, key := at, k.AsString()
+		if e := places[key]; e != nil {
+			where = e.Range()
 		}
-		do(k.AsString(), el, hush, where)
+		do(key, el, hush, where)
 	}
 }
 
 // itemRange gives where an element of a map stands.
 func (r *reader) itemRange(name, key string) hcl.Range {
-	if at, ok := itemPlaces(r.body.Attributes[name].Expr)[key]; ok {
-		return at
+	if e := itemPlaces(r.body.Attributes[name].Expr)[key]; e != nil {
+		return e.Range()
 	}
 	return r.rangeOf(name)
 }
 
-func itemPlaces(expr hclsyntax.Expression) map[string]hcl.Range {
+// itemPlaces gives the expressions of a map that is written out, by key.
+func itemPlaces(expr hclsyntax.Expression) map[string]hclsyntax.Expression {
 	object, ok := expr.(*hclsyntax.ObjectConsExpr)
 	if !ok {
 		return nil
 	}
-	out := make(map[string]hcl.Range, len(object.Items))
+	out := make(map[string]hclsyntax.Expression, len(object.Items))
 	for _, item := range object.Items {
 		if name := hcl.ExprAsKeyword(item.KeyExpr); name != "" {
-			out[name] = item.ValueExpr.Range()
+			out[name] = item.ValueExpr
 		} else if len(item.KeyExpr.Variables()) > 0 {
 			continue
 		} else if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && k.Type() == cty.String {
-			out[k.AsString()] = item.ValueExpr.Range()
+			out[k.AsString()] = item.ValueExpr
 		}
 	}
 	return out

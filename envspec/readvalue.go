@@ -15,6 +15,14 @@ import (
 
 func quote(s string) string { return strconv.Quote(s) }
 
+// plainString gives the text of a string that is known, not null and without marks: of most values.
+func plainString(v cty.Value) (string, bool) {
+	if v.Type() != cty.String || v.IsMarked() || !v.IsKnown() || v.IsNull() {
+		return "", false
+	}
+	return v.AsString(), true
+}
+
 // str reads plain text.
 func (r *reader) str(name string) string {
 	v, ok := r.raw(name)

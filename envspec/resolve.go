@@ -15,6 +15,10 @@ type resolver struct {
 	iterators []string // of the dynamic blocks around
 	nothing   string   // where set, why nothing may be referred to
 	diags     hcl.Diagnostics
+
+	// Of the expression at hand: what it indexes by each.key, and the references that are rewritten.
+	byEach   []*hcl.Traverser
+	rewrites []rewritten
 }
 
 // body resolves the names in a block's arguments and in the blocks below it.
@@ -112,10 +116,19 @@ func (r *resolver) leaf(e hclsyntax.Expression, as *attribute, static bool) hcls
 		}
 	}
 	before := len(r.diags)
-	for _, t := range e.Variables() {
-		r.traversal(t, as, static)
+	r.rewrites, r.byEach = r.rewrites[:0], nil
+	if x, ok := e.(*hclsyntax.ScopeTraversalExpr); ok {
+		r.traversal(x.Traversal, as, static)
+		r.rewrite(x)
+	} else {
+		if r.each {
+			r.byEach = indexedByEach(e)
+		}
+		for _, t := range e.Variables() {
+			r.traversal(t, as, static)
+		}
+		r.walk(e)
 	}
-	r.walk(e)
 	if len(r.diags) > before {
 		return unresolved{e}
 	}
@@ -129,10 +142,14 @@ type unresolved struct{ hclsyntax.Expression }
 // Value implements hclsyntax.Expression.
 func (unresolved) Value(*hcl.EvalContext) (cty.Value, hcl.Diagnostics) { return cty.DynamicVal, nil }
 
-// walk checks the names of functions, and puts guards round what decides.
+// walk checks the names of functions, puts guards round what decides, and rewrites references.
 func (r *resolver) walk(e hclsyntax.Expression) {
 	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
 		guardNode(n)
+		if x, ok := n.(*hclsyntax.ScopeTraversalExpr); ok {
+			r.rewrite(x)
+			return nil
+		}
 		call, ok := n.(*hclsyntax.FunctionCallExpr)
 		if !ok {
 			return nil

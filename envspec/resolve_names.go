@@ -69,7 +69,7 @@ func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 	default:
 		r.resource(addr.Kind(root), name, t, as, static)
 	}
-	r.uses.add(root, name, at)
+	r.use(root, name, t)
 }
 
 func (r *resolver) notStatic(at hcl.Range, as *attribute, why string) {
@@ -213,7 +213,7 @@ func (r *resolver) template(name string, t hcl.Traversal, as *attribute, static 
 		r.report(CodeWholeResource, at, "A whole template is not a value", "Name one of its outputs: %s.", list(names(d.inside.outputs), "or"))
 		return
 	}
-	r.uses.add("template", name+"."+output, at)
+	r.uses.add("template", name+"."+output, at, true)
 	if d.inside.outputs[output] == nil {
 		r.report(CodeUnknownReference, stepRange(t, 2), "Unknown output", "The template %q has no output %q.%s", name, output, choices(output, names(d.inside.outputs)))
 	}

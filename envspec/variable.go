@@ -152,7 +152,7 @@ func (v *view) validate(x *variable, val cty.Value, at hcl.Range) {
 		cond, message := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
 		e := v.eval
 		ctx := v.base.NewChild()
-		ctx.Variables = map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{x.decl.name: val})}
+		ctx.Variables = map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{x.decl.name: val}), x.String(): val}
 		got, diags := cond.Expr.Value(ctx)
 		if got = e.settle(got, diags); diags.HasErrors() {
 			continue

@@ -58,8 +58,29 @@ func (e *evaluation) view(sc *scope, at addr.Addr) *view {
 
 // context builds just enough of the world for what u refers to.
 func (v *view) context(u *uses, each *eachValue) *hcl.EvalContext {
-	groups := map[string]map[string]cty.Value{}
+	ctx := v.base.NewChild()
+	ctx.Variables = make(map[string]cty.Value, len(u.parts)+1)
+	for i := range u.parts {
+		if val := v.part(&u.parts[i], each); val != cty.NilVal {
+			ctx.Variables[u.parts[i].variable] = val
+		}
+	}
+	for root, vals := range v.objects(u) {
+		ctx.Variables[root] = cty.ObjectVal(vals)
+	}
+	if each != nil {
+		ctx.Variables["each"] = cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(each.key), "value": each.value})
+	}
+	return ctx
+}
+
+// objects builds what u refers to as a whole, by the reference's first word.
+func (v *view) objects(u *uses) map[string]map[string]cty.Value {
+	var groups map[string]map[string]cty.Value
 	put := func(root, name string, val cty.Value) {
+		if groups == nil {
+			groups = map[string]map[string]cty.Value{}
+		}
 		if groups[root] == nil {
 			groups[root] = map[string]cty.Value{}
 		}
@@ -67,6 +88,9 @@ func (v *view) context(u *uses, each *eachValue) *hcl.EvalContext {
 	}
 	outputs := map[string]map[string]cty.Value{}
 	for _, x := range u.list {
+		if !x.whole {
+			continue
+		}
 		val := v.value(x.root, x.name)
 		if val == cty.NilVal {
 			continue
@@ -83,15 +107,7 @@ func (v *view) context(u *uses, each *eachValue) *hcl.EvalContext {
 	for t, vals := range outputs {
 		put("template", t, cty.ObjectVal(vals))
 	}
-	ctx := v.base.NewChild()
-	ctx.Variables = make(map[string]cty.Value, len(groups)+1)
-	for root, vals := range groups {
-		ctx.Variables[root] = cty.ObjectVal(vals)
-	}
-	if each != nil {
-		ctx.Variables["each"] = cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(each.key), "value": each.value})
-	}
-	return ctx
+	return groups
 }
 
 // value gives what a reference's first two words stand for; cty.NilVal where that has no place in
