@@ -76,17 +76,20 @@ func (p *Provider) LockImage(ctx context.Context, ref, platform string, pinned b
 
 // offers reports whether a registry's list has a platform. Old images do not say what they are for.
 func offers(list []ocispec.Platform, platform string) bool {
-	for _, o := range list {
-		if o.OS == "" && o.Architecture == "" || platformText(o.OS, o.Architecture, o.Variant) == platform {
+	want := platformOf(platform)
+	for _, has := range list {
+		if has.OS == "" && has.Architecture == "" {
 			return true
 		}
-		if w := platformOf(platform); w != nil && w.Variant == "" && o.OS == w.OS && o.Architecture == w.Architecture {
+		if has.OS == want.OS && (want.Architecture == "" || has.Architecture == want.Architecture) &&
+			(want.Variant == "" || platformText(has.OS, has.Architecture, has.Variant) == platformText(want.OS, want.Architecture, want.Variant)) {
 			return true
 		}
 	}
 	return len(list) == 0
 }
 
+// platformText leaves out the one variant that every arm64 machine has.
 func platformText(os, arch, variant string) string {
 	text := os + "/" + arch
 	if variant != "" && (arch != "arm64" || variant != "v8") {
