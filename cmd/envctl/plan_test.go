@@ -102,6 +102,9 @@ func TestPlanShowsValues(t *testing.T) {
 	if got := found["env.GIVEN"]; !strings.HasPrefix(got[0], "sha256:") || !strings.HasPrefix(got[1], "sha256:") || got[0] == got[1] {
 		t.Errorf("env.GIVEN is %q in %v", got, found)
 	}
+	if _, ok := found["credential.given"]; !ok || len(found) != 3 {
+		t.Errorf("three parts changed, one of them credential.given: %v", found)
+	}
 	if _, ok := found["env.MADE"]; ok {
 		t.Errorf("env.MADE did not change: %v", found)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/credential"
+	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
 )
 
@@ -95,6 +96,18 @@ func (m marks) put(bodies map[addr.Addr]any) {
 			}
 			maps.Copy(all, labels)
 			c.Labels = all
+		}
+	}
+}
+
+// nameMarks gives the labels, where they are among the parts of nodes, names that a person knows.
+func nameMarks(nodes []providers.Node) {
+	for _, n := range nodes {
+		for part, text := range n.Parts {
+			if name, ok := strings.CutPrefix(part, "labels."+docker.MetaPrefix+credentialMeta); ok {
+				delete(n.Parts, part)
+				n.Parts["credential."+name] = text
+			}
 		}
 	}
 }

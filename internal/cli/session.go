@@ -90,8 +90,11 @@ func (s *session) makePlan(ctx context.Context) error {
 		return err
 	}
 	machines = append(machines, gone...)
-	s.plan, err = plan.Make(s.nodes, append(machines, s.observed...))
-	return err
+	if s.plan, err = plan.Make(s.nodes, append(machines, s.observed...)); err != nil {
+		return err
+	}
+	explainIdle(s.plan, s.spec)
+	return nil
 }
 
 // wants reports whether a resource is in the spec.
@@ -188,6 +191,7 @@ func (s *session) evaluate(ctx context.Context) error {
 	}
 	s.marks.put(bodies)
 	s.nodes, err = topology.Nodes(bodies, buildIdentity)
+	nameMarks(s.nodes)
 	return err
 }
 
