@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/envctl/envctl/envspec"
@@ -193,42 +191,4 @@ func replaceFile(path string, content []byte) error {
 		_ = os.Remove(f.Name())
 	}
 	return err
-}
-
-// lockFile is the lock beside a spec as it was read.
-type lockFile struct {
-	path     string
-	lock     *envspec.Lock // nil where there is no file
-	file     *hcl.File
-	platform string // the engine's own
-	checked  bool
-}
-
-// loadLock reads the lock beside the spec and refuses one that is damaged.
-func (s *session) loadLock() (*lockFile, error) {
-	l := &lockFile{path: filepath.Join(s.spec.Dir, envspec.LockName)}
-	src, err := os.ReadFile(l.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the lock: %w", err)
-	}
-	var diags hcl.Diagnostics
-	l.lock, l.file, diags = envspec.ParseLock(src, envspec.LockName)
-	return l, s.refuseLock(l, diags)
-}
-
-// refuseLock shows what is wrong with a lock, and fails where anything is.
-func (s *session) refuseLock(l *lockFile, diags hcl.Diagnostics) error {
-	if len(diags) == 0 {
-		return nil
-	}
-	var err error
-	if s.stream != nil {
-		err = s.diagnostics(s.spec, diags)
-	} else {
-		err = envspec.WriteDiagnostics(s.Err, map[string]*hcl.File{envspec.LockName: l.file}, diags, s.width(), s.color())
-	}
-	return errors.Join(err, exit(ExitFailed))
 }

@@ -2,13 +2,57 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/resolve"
 	"github.com/envctl/envctl/providers/docker"
 )
+
+// lockFile is the lock beside a spec as it was read.
+type lockFile struct {
+	path     string
+	lock     *envspec.Lock // nil where there is no file
+	file     *hcl.File
+	platform string // the engine's own
+	checked  bool
+}
+
+// loadLock reads the lock beside the spec and refuses one that is damaged.
+func (s *session) loadLock() (*lockFile, error) {
+	l := &lockFile{path: filepath.Join(s.spec.Dir, envspec.LockName)}
+	src, err := os.ReadFile(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the lock: %w", err)
+	}
+	var diags hcl.Diagnostics
+	l.lock, l.file, diags = envspec.ParseLock(src, envspec.LockName)
+	return l, s.refuseLock(l, diags)
+}
+
+// refuseLock shows what is wrong with a lock, and fails where anything is.
+func (s *session) refuseLock(l *lockFile, diags hcl.Diagnostics) error {
+	if len(diags) == 0 {
+		return nil
+	}
+	var err error
+	if s.stream != nil {
+		err = s.diagnostics(s.spec, diags)
+	} else {
+		err = envspec.WriteDiagnostics(s.Err, map[string]*hcl.File{envspec.LockName: l.file}, diags, s.width(), s.color())
+	}
+	return errors.Join(err, exit(ExitFailed))
+}
 
 // readLock reads what the plan is held to. Without a lock file and --frozen, there is nothing.
 func (s *session) readLock(ctx context.Context) error {
