@@ -322,3 +322,12 @@ func sendHL7(address, message string) (string, error) {
 func pythonCommand(script string, args ...string) *exec.Cmd {
 	return exec.Command("/usr/bin/python3", append([]string{"-c", script}, args...)...)
 }
+
+func withoutImages(rest []string) (without []string) {
+	for _, r := range rest {
+		if !strings.HasPrefix(r, "images") {
+			without = append(without, r)
+		}
+	}
+	return without
+}

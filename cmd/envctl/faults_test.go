@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -128,15 +130,6 @@ func killAfter(t *testing.T, e *env, after time.Duration) {
 		out, _ := exec.Command("ps", "-o", "pid,args", "--sid", "0", "-g", "0").Output()
 		t.Errorf("processes of a killed up are left:\n%s", out)
 	}
-}
-
-func withoutImages(rest []string) (without []string) {
-	for _, r := range rest {
-		if !strings.HasPrefix(r, "images") {
-			without = append(without, r)
-		}
-	}
-	return without
 }
 
 // TestInterrupted is Ctrl-C, once and twice.

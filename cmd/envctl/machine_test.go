@@ -133,7 +133,7 @@ windows "box" {
 `, at.Hostname(), at.Port(), machine.Fingerprint))
 	after.must("up")
 	seen := after.must("exec", "windows.box", "--", "cmd", "/c",
-		`(reg query HKLM\SOFTWARE\Own 2>nul || echo no key) & (if exist C:\Own (echo folder) else (echo no folder)) & echo CLOCK=%CLOCK%`)
+		`(reg query HKLM\SOFTWARE\Own 2>nul || echo no key) & (if exist C:\Own (echo folder) else (echo no folder)) & echo CLOCK=%CLOCK% & exit 0`)
 	if !strings.Contains(seen, "no key") || !strings.Contains(seen, "no folder") || !strings.Contains(seen, "CLOCK=%CLOCK%") {
 		t.Errorf("left on the machine: %s", seen)
 	}
