@@ -57,6 +57,8 @@ func (a *app) cp(src, dst string) error {
 	srcName, srcPath, fromThere := splitRemote(src)
 	dstName, dstPath, toThere := splitRemote(dst)
 	switch {
+	case src == "-" || dst == "-":
+		return usagef("\"-\" is no file; \"envctl exec ADDRESS -- cat PATH\" prints one")
 	case fromThere && toThere:
 		return usagef("one of the two has to be on this computer; copy by way of a file here")
 	case !fromThere && !toThere:

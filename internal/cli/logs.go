@@ -1,44 +1,58 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 )
 
 func (a *app) logsCommand() *cobra.Command {
 	var opts providers.LogOptions
-	var since time.Duration
+	var since string
 	c := &cobra.Command{
 		Use:   "logs [ADDRESS...]",
 		Short: "Print what containers wrote",
-		Long: `Print what containers wrote to their standard output and error, each line behind its container's name. Without
-addresses, those of the spec; the sandbox and the gateway of a Windows machine have to be named.`,
+		Long: `Print what containers wrote to their standard output and error, in the order of time, each line behind its container's
+name. Without addresses, those of the spec; the sandbox and the gateway of a Windows machine have to be named.
+With --follow it goes on, also when a container is restarted or made anew, until all have ended or Ctrl-C.`,
+		Example: "  envctl logs --follow\n  envctl logs db booking --since 10m\n  envctl logs gateway.pas -n 20 --json",
 		RunE: func(_ *cobra.Command, args []string) error {
-			if since > 0 {
-				opts.Since = time.Now().Add(-since)
+			var err error
+			if opts.Since, err = instant(since, time.Now()); err != nil {
+				return usageError{err}
 			}
 			return a.logs(args, opts)
 		},
 	}
-	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Gateway, addr.Sandbox)
 	a.specFlags(c)
 	c.Flags().BoolVar(&opts.Follow, "follow", false, "go on as more is written")
 	c.Flags().IntVarP(&opts.Tail, "tail", "n", 0, "only this many lines from the end of each (default all)")
-	c.Flags().DurationVar(&since, "since", 0, "only what was written in this long, as in 10m")
+	c.Flags().StringVar(&since, "since", "", "only what was written in this long, as in 10m, or since a time, as in 2026-01-31T09:30:00Z")
 	c.Flags().BoolVarP(&opts.Timestamps, "timestamps", "t", false, "print when each line was written")
 	return c
+}
+
+// instant reads how long ago something was, or when. "" is the zero time.
+func instant(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--since %q is neither how long ago, as in 10m, nor a time, as in 2026-01-31T09:30:00Z", text)
 }
 
 func (a *app) logs(names []string, opts providers.LogOptions) error {
@@ -52,94 +66,46 @@ func (a *app) logs(names []string, opts providers.LogOptions) error {
 	if err != nil {
 		return err
 	}
-	var targets []addr.Addr
-	for _, name := range names {
-		t, err := pick(all, name)
-		if err != nil {
-			return err
-		}
-		if t.Kind == addr.Windows {
-			return fmt.Errorf("%s is a machine, not a process: see \"envctl logs %s\" for what it runs on, or read a file with \"envctl exec\"",
-				t, t.Sibling(addr.Gateway))
-		}
-		targets = append(targets, t)
+	targets, err := logTargets(all, names)
+	if err != nil {
+		return err
 	}
-	if len(names) == 0 {
-		for _, t := range all {
-			if t.Kind == addr.Container || t.Kind == addr.Job {
-				targets = append(targets, t)
-			}
-		}
+	out := view.NewLog(a.Out, targets, a.colorOut())
+	out.JSON, out.Times = a.json, opts.Timestamps
+	l := newLogs(s.docker, out, opts)
+	for _, t := range targets {
+		l.add(is[t])
 	}
-	err = a.printLogs(ctx, s, is, targets, opts)
+	err = l.history(ctx)
+	if err == nil && opts.Follow {
+		err = l.follow(ctx, s.instance)
+	}
 	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return nil // Ctrl-C is how following ends
 	}
 	return err
 }
 
-func (a *app) printLogs(ctx context.Context, s *session, is map[addr.Addr]providers.Observed, targets []addr.Addr, opts providers.LogOptions) error {
-	width := 0
-	for _, t := range targets {
-		width = max(width, len(t.String()))
-	}
-	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	for _, t := range targets {
-		lines := func(w io.Writer, stream string) *lineWriter {
-			return &lineWriter{mu: &mu, write: func(line []byte) error {
-				if a.json {
-					return json.NewEncoder(w).Encode(logLine{Address: t, Stream: stream, Line: string(line)})
-				}
-				_, err := fmt.Fprintf(w, "%-*s  %s\n", width, t, line)
-				return err
-			}}
+// logTargets finds the containers that are meant: those named, or those of the spec.
+func logTargets(all []addr.Addr, names []string) ([]addr.Addr, error) {
+	var targets []addr.Addr
+	for _, name := range names {
+		t, err := pick(all, name)
+		if err != nil {
+			return nil, err
 		}
-		out, errs := lines(a.Out, "stdout"), lines(a.Out, "stderr")
-		g.Go(func() error {
-			err := s.docker.Logs(ctx, is[t], opts, out, errs)
-			return errors.Join(err, out.flush(), errs.flush())
-		})
-	}
-	return g.Wait()
-}
-
-type logLine struct {
-	Address addr.Addr `json:"address"`
-	Stream  string    `json:"stream"`
-	Line    string    `json:"line"`
-}
-
-// lineWriter hands on whole lines, so that those of several containers do not run into each other.
-type lineWriter struct {
-	mu    *sync.Mutex
-	write func(line []byte) error
-	rest  []byte
-}
-
-func (l *lineWriter) Write(p []byte) (int, error) {
-	l.rest = append(l.rest, p...)
-	for {
-		line, rest, ok := bytes.Cut(l.rest, []byte("\n"))
-		if !ok {
-			return len(p), nil
+		if t.Kind == addr.Windows {
+			return nil, fmt.Errorf("%s is a machine, not a process: see \"envctl logs %s\" for what it runs on, or read a file with \"envctl exec\"",
+				t, t.Sibling(addr.Gateway))
 		}
-		if err := l.one(bytes.TrimSuffix(line, []byte("\r"))); err != nil {
-			return 0, err
+		targets = append(targets, t)
+	}
+	if len(names) == 0 {
+		for _, t := range all {
+			if t.Kind == addr.Container {
+				targets = append(targets, t)
+			}
 		}
-		l.rest = rest
 	}
-}
-
-func (l *lineWriter) one(line []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.write(line)
-}
-
-func (l *lineWriter) flush() error {
-	if len(l.rest) == 0 {
-		return nil
-	}
-	return l.one(l.rest)
+	return targets, nil
 }
