@@ -21,6 +21,7 @@ func windowsBlock() *block {
 		Doc: "A Windows machine and what is on it: a stack of layers, applied in the order written. Where one changes, those above it are undone and applied again.",
 		Attrs: []attribute{
 			dependsOn(),
+			profiles(),
 			forEach(),
 		},
 		Blocks: append([]*block{

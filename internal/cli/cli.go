@@ -109,6 +109,7 @@ type app struct {
 	name     string
 	vars     []string
 	varFiles []string
+	profiles []string
 	json     bool
 	quiet    bool
 	frozen   bool // --frozen of the commands that use the lock
@@ -165,6 +166,7 @@ func wrapArgs(c *cobra.Command) {
 func (a *app) specFlags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&a.vars, "var", nil, "value of a variable, as name=value; may be repeated")
 	c.Flags().StringArrayVar(&a.varFiles, "var-file", nil, "file of variables' values; may be repeated")
+	c.Flags().StringArrayVar(&a.profiles, "profile", nil, "have what is of this profile up too; may be repeated, and \"*\" is all (ENVCTL_PROFILES, with commas)")
 }
 
 // variables reads --var.
