@@ -25,6 +25,7 @@ func (s *Spec) check() hcl.Diagnostics {
 	diags = append(diags, e.diags...)
 	diags = append(diags, s.checkKeys()...)
 	diags = append(diags, s.checkNames()...)
+	diags = append(diags, s.checkProfiles()...)
 	trial := s.evaluation(standIn{s}, standIn{s})
 	trial.environment()
 	diags = append(diags, trial.diags...)

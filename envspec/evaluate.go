@@ -43,7 +43,7 @@ func (e *evaluation) environment() *Environment {
 		} else {
 			env.Containers = append(env.Containers, in.container(r))
 		}
-		depends := in.dependsOn(r)
+		depends := in.withoutIdle(r, in.dependsOn(r))
 		after[in.addr] = waitsFor(in.addr, r.in.wires, depends)
 		received[in.addr] = r.in.wires
 		if r.in.unknown != nil {
@@ -51,6 +51,9 @@ func (e *evaluation) environment() *Environment {
 		}
 		e.diags = append(e.diags, r.in.diags...)
 		delete(e.views, viewKey{in.decl.scope, in.addr}) // nobody else stands there
+	}
+	if _, trial := e.addresses.(standIn); trial {
+		e.tryIdle()
 	}
 	for _, c := range env.Containers {
 		c.After = after[c.Addr]
@@ -65,7 +68,9 @@ func (e *evaluation) environment() *Environment {
 	received[addr.Host] = map[addr.Endpoint]bool{}
 	for _, d := range s.root.all {
 		if d.kind.Name == "output" {
-			env.Outputs = append(env.Outputs, d.readOutput(host, received[addr.Host]))
+			if o := d.readOutput(host, received[addr.Host]); o != nil {
+				env.Outputs = append(env.Outputs, o)
+			}
 		}
 	}
 	for _, name := range names(s.root.templates) {
@@ -74,6 +79,21 @@ func (e *evaluation) environment() *Environment {
 	env.Wires = wires(received)
 	e.diags = append(e.diags, s.cycles(after)...)
 	return env
+}
+
+// tryIdle finds the mistakes in what is not up.
+func (e *evaluation) tryIdle() {
+	for _, in := range e.spec.idle {
+		r := in.decl.reader(e.view(in.decl.scope, in.addr), in.each)
+		if in.addr.Kind == addr.Windows {
+			in.machineBody(r)
+		} else {
+			in.container(r)
+		}
+		in.dependsOn(r)
+		e.diags = append(e.diags, r.in.diags...)
+		delete(e.views, viewKey{in.decl.scope, in.addr})
+	}
 }
 
 // waitsFor gives what a resource waits for: never itself.
@@ -132,7 +152,7 @@ func wires(received map[addr.Addr]map[addr.Endpoint]bool) []Wire {
 	return out
 }
 
-// readOutput evaluates an output at the host.
+// readOutput evaluates an output at the host; nil where it reads what is not up.
 func (d *decl) readOutput(v *view, received map[addr.Endpoint]bool) *Output {
 	r := d.reader(v, nil)
 	defer func() { v.eval.diags = append(v.eval.diags, r.in.diags...) }()
@@ -144,6 +164,9 @@ func (d *decl) readOutput(v *view, received map[addr.Endpoint]bool) *Output {
 	}
 	val, hush := r.collect(val, r.rangeOf("value"))
 	o.Value.Sensitive = hide || hush
+	if d.readsIdle(r) {
+		return nil
+	}
 	for to := range r.in.wires {
 		received[to] = true
 	}

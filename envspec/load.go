@@ -22,6 +22,8 @@ type LoadOptions struct {
 	// over *.auto.vars.hcl in Dir, which win over ENVCTL_VAR_NAME in Environ.
 	Vars     map[string]string
 	VarFiles []string
+	// Profiles are asked for: what has other ones, and not one of these, is not up.
+	Profiles []string
 	// Environ looks up a variable of the host's environment; nil has none.
 	Environ func(string) (string, bool)
 	// ToolVersion is envctl's own, for `requires`; "" meets every constraint.

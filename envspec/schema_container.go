@@ -95,6 +95,7 @@ func containerBlock() *block {
 			{Name: "init", Type: boolValue, Doc: "Runs a small init as process 1, which reaps and forwards signals."},
 			{Name: "labels", Type: mapValue, Doc: "Labels on the container.", Instead: labelHint},
 			dependsOn(),
+			profiles(),
 			forEach(),
 		},
 		Blocks: []*block{

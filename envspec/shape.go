@@ -20,7 +20,10 @@ type instance struct {
 	each    *eachValue
 	ports   []Port
 	machine *MachineDecl
-	whole   cty.Value // the hidden attribute of its object
+	// profiles are those of which one must be asked for; idle says that none was.
+	profiles []string
+	idle     bool
+	whole    cty.Value // the hidden attribute of its object
 }
 
 // eachValue is what each.key and each.value stand for.
@@ -42,8 +45,13 @@ func (sc *scope) shape(e *evaluation) {
 				r := d.reader(v, in.each)
 				in.readPorts(r)
 				in.readSource(r)
+				in.readProfiles(r)
 				e.diags = append(e.diags, r.in.diags...)
-				sc.spec.instances = append(sc.spec.instances, in)
+				if in.idle {
+					sc.spec.idle = append(sc.spec.idle, in)
+				} else {
+					sc.spec.instances = append(sc.spec.instances, in)
+				}
 				sc.spec.byAddr[in.addr] = in
 				for _, p := range in.ports {
 					sc.spec.endpoints[addr.Endpoint{Addr: in.addr, Port: p.Name}] = p

@@ -27,6 +27,7 @@ type Spec struct {
 	failed   bool
 
 	instances []*instance // in the order of the source, then of the keys
+	idle      []*instance // what is not up, in the same order
 	byAddr    map[addr.Addr]*instance
 	endpoints map[addr.Endpoint]Port
 	sources   []CredentialSource
@@ -62,11 +63,13 @@ func (s *Spec) Sources() map[string]*hcl.File {
 // Credentials are the credential blocks, by name; one with for_each is name["key"].
 func (s *Spec) Credentials() []CredentialSource { return slices.Clone(s.sources) }
 
-// Endpoints are all declared ports, in the order of the resources' addresses.
+// Endpoints are all declared ports of what is up, in the order of the resources' addresses.
 func (s *Spec) Endpoints() []EndpointDecl {
 	out := make([]EndpointDecl, 0, len(s.endpoints))
 	for e, p := range s.endpoints {
-		out = append(out, EndpointDecl{Endpoint: e, Port: p})
+		if !s.byAddr[e.Addr].idle {
+			out = append(out, EndpointDecl{Endpoint: e, Port: p})
+		}
 	}
 	slices.SortFunc(out, func(a, b EndpointDecl) int { return compareEndpoint(a.Endpoint, b.Endpoint) })
 	return out
@@ -78,6 +81,8 @@ type ResourceDecl struct {
 	Range hcl.Range // of its block's head
 	// Machine is set for a Windows machine.
 	Machine *MachineDecl
+	// Profiles are those of which one must be asked for; none for what is always up.
+	Profiles []string
 }
 
 // MachineDecl says where a Windows machine comes from.
@@ -86,11 +91,13 @@ type MachineDecl struct {
 	Address string // of a machine that exists; "" for a sandbox
 }
 
-// Resources are the containers and machines, in the order of the source and of their keys.
-func (s *Spec) Resources() []ResourceDecl {
-	out := make([]ResourceDecl, len(s.instances))
-	for i, in := range s.instances {
-		out[i] = ResourceDecl{Addr: in.addr, Range: in.decl.block.DefRange(), Machine: in.machine}
+// Resources are the containers, jobs and machines that are to be up, in the order of the source and of their keys.
+func (s *Spec) Resources() []ResourceDecl { return resourceDecls(s.instances) }
+
+func resourceDecls(instances []*instance) []ResourceDecl {
+	out := make([]ResourceDecl, len(instances))
+	for i, in := range instances {
+		out[i] = ResourceDecl{Addr: in.addr, Range: in.decl.block.DefRange(), Machine: in.machine, Profiles: in.profiles}
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (a *app) load() (*envspec.Spec, hcl.Diagnostics, error) {
 		return nil, nil, err
 	}
 	version, _ := buildVersion(a.version)
-	opts := envspec.LoadOptions{Dir: dir, Vars: vars, Environ: a.Getenv, ToolVersion: version}
+	opts := envspec.LoadOptions{Dir: dir, Vars: vars, Environ: a.Getenv, ToolVersion: version, Profiles: a.askedProfiles()}
 	for _, f := range a.files {
 		opts.Files = append(opts.Files, a.abs(f))
 	}

@@ -22,7 +22,9 @@ func containers(is map[addr.Addr]providers.Observed, all []addr.Addr, names []st
 	}
 	if len(names) == 0 {
 		for _, a := range all {
-			add(a)
+			if a.Kind != addr.Job || is[a].State != providers.Ready { // what is done is not done again
+				add(a)
+			}
 		}
 	}
 	for _, name := range names {
