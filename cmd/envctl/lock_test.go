@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,6 +273,21 @@ template "extra" { source = "./extra" }
 	}
 	e.must("lock")
 	e.must("plan", "--frozen")
+
+	// What a merge left in another order is put in order.
+	path := filepath.Join(e.dir, "envctl.lock.hcl")
+	sorted, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(sorted), "\n")
+	slices.Reverse(lines)
+	e.write("envctl.lock.hcl", strings.Join(lines, ""))
+	e.must("plan", "--frozen")
+	e.must("lock")
+	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(sorted, again) {
+		t.Errorf("the lock is now, %v,\n%s", err, again)
+	}
 }
 
 // imageLabel reads the test's label of the image that a container runs.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,8 +103,8 @@ func (a *app) lock(o lockOptions) error {
 		return err
 	}
 	changes := resolve.Changes(old.lock, next)
-	if len(changes) > 0 || old.lock == nil {
-		if err := replaceFile(old.path, next.Bytes()); err != nil {
+	if text := next.Bytes(); old.file == nil || !bytes.Equal(text, old.file.Bytes) { // a merge may have left it unsorted
+		if err := replaceFile(old.path, text); err != nil {
 			return fmt.Errorf("writing the lock: %w", err)
 		}
 	}
