@@ -88,7 +88,7 @@ func (a *app) exitCode(err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(a.Err, "Error: %v\nRun \"envctl --help\" for what there is.\n", err)
 		return ExitUsage
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled) && a.interrupts.stop.Err() != nil:
 		fmt.Fprintln(a.Err, "Interrupted.")
 		return ExitInterrupted
 	default:

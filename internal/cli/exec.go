@@ -30,7 +30,7 @@ clear. The command's own exit code is passed on.`,
 			return a.exec(args[0], opts)
 		},
 	}
-	c.ValidArgsFunction = a.completeAddresses(1, nil, addr.Container, addr.Windows)
+	c.ValidArgsFunction = a.completeAddresses(1, nil, addr.Container, addr.Job, addr.Windows)
 	a.specFlags(c)
 	c.Flags().StringVarP(&opts.User, "user", "u", "", "run as this user (containers)")
 	c.Flags().StringVarP(&opts.WorkingDir, "workdir", "w", "", "run in this folder")

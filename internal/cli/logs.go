@@ -31,6 +31,7 @@ With --follow it goes on, also when a container is restarted or made anew, until
 			return a.logs(args, opts)
 		},
 	}
+	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Job, addr.Gateway, addr.Sandbox)
 	a.specFlags(c)
 	c.Flags().BoolVar(&opts.Follow, "follow", false, "go on as more is written")
 	c.Flags().IntVarP(&opts.Tail, "tail", "n", 0, "only this many lines from the end of each (default all)")

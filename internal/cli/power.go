@@ -26,6 +26,7 @@ has one, its sandbox. "envctl start" starts them again, and so does "envctl up".
 			})
 		},
 	}
+	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Windows)
 	a.specFlags(c)
 	return c
 }
@@ -43,6 +44,7 @@ wait until they are ready. Nothing is made and nothing is changed: for that ther
 			})
 		},
 	}
+	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Windows)
 	a.specFlags(c)
 	return c
 }
@@ -63,6 +65,7 @@ they are ready.`,
 			})
 		},
 	}
+	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Windows)
 	a.specFlags(c)
 	return c
 }

@@ -24,6 +24,7 @@ terminal the shell reads its commands from standard input. Its exit code is pass
 			return a.shell(args[0], opts)
 		},
 	}
+	c.ValidArgsFunction = a.completeAddresses(1, nil, addr.Container, addr.Windows)
 	a.specFlags(c)
 	c.Flags().StringVarP(&opts.User, "user", "u", "", "run as this user (containers)")
 	c.Flags().StringVarP(&opts.WorkingDir, "workdir", "w", "", "begin in this folder")

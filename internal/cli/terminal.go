@@ -26,8 +26,8 @@ func (a *app) color() bool {
 
 // colorOut is color for stdout.
 func (a *app) colorOut() bool {
-	f, ok := a.Out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && !a.set("NO_COLOR")
+	t, _ := a.Getenv("TERM")
+	return isTerminal(a.Out) && t != "dumb" && !a.set("NO_COLOR")
 }
 
 // width is how many columns text for a person has.
