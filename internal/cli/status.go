@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -22,22 +23,30 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var every bool
+	var every, watch bool
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the environment is",
 		Long: `Show how each resource and each wire of the environment is, now: readiness checks are run once, machines and
-gateways are asked. --all lists what envctl has on this engine, whatever spec it came from.`,
-		Args: cobra.NoArgs,
+gateways are asked. --all lists what envctl has on this engine, whatever spec it came from. --watch goes on and
+shows it again whenever something changed, until Ctrl-C.`,
+		Example: "  envctl status\n  envctl status --watch --json\n  envctl status --all",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if every {
+			switch {
+			case every && watch:
+				return usagef("--all and --watch do not go together")
+			case every:
 				return a.statusAll()
+			case watch:
+				return a.watchStatus()
 			}
 			return a.status()
 		},
 	}
 	a.specFlags(c)
 	c.Flags().BoolVar(&every, "all", false, "list every environment on this engine")
+	c.Flags().BoolVar(&watch, "watch", false, "go on and show what changes")
 	return c
 }
 
@@ -76,23 +85,26 @@ func (a *app) status() error {
 	if err := s.evaluate(ctx); err != nil {
 		return err
 	}
-	out := s.look(ctx)
+	return a.printStatus(a.Out, s.look(ctx))
+}
+
+func (a *app) printStatus(w io.Writer, out statusOutput) error {
 	if a.json {
-		return json.NewEncoder(a.Out).Encode(out)
+		return json.NewEncoder(w).Encode(out)
 	}
 	rows := [][]string{{"RESOURCE", "STATE", "DETAIL"}}
 	for _, r := range out.Resources {
 		rows = append(rows, []string{r.Address.String(), string(r.State), r.Detail})
 	}
-	if err := view.Table(a.Out, rows, a.colorOut()); err != nil || len(out.Wires) == 0 {
+	if err := view.Table(w, rows, a.colorOut()); err != nil || len(out.Wires) == 0 {
 		return err
 	}
-	fmt.Fprintln(a.Out)
+	fmt.Fprintln(w)
 	rows = [][]string{{"WIRE", "TO", "ADDRESS", "STATE", "DETAIL"}}
 	for _, w := range out.Wires {
 		rows = append(rows, []string{w.From.String(), w.To.String(), w.Address, w.State, w.Detail})
 	}
-	return view.Table(a.Out, rows, a.colorOut())
+	return view.Table(w, rows, a.colorOut())
 }
 
 // patience is how long one question that status asks may take.
