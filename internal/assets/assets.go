@@ -9,10 +9,10 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 )
 
@@ -26,7 +26,9 @@ var ErrMissing = errors.New("this envctl was built without its helpers")
 type Helper struct {
 	// Gzip is the executable as it travels.
 	Gzip []byte
-	// SHA256 is the lower-case hex digest of the executable once uncompressed.
+	// Raw is the executable itself.
+	Raw []byte
+	// SHA256 is the lower-case hex digest of Raw.
 	SHA256 string
 }
 
@@ -36,18 +38,24 @@ func Guest(arch string) (Helper, error) { return load(embedded, "envctl-guest-"+
 // Node gives the Linux helper for an architecture by Go's name, "amd64" or "arm64".
 func Node(arch string) (Helper, error) { return load(embedded, "envctl-node-"+arch) }
 
-// Raw gives the executable itself.
-func (h Helper) Raw() ([]byte, error) {
-	zr, err := gzip.NewReader(bytes.NewReader(h.Gzip))
+// unpack uncompresses a helper in one go: its format ends with how long it is, modulo 2^32 (RFC 1952, 2.3.1).
+func unpack(packed []byte) ([]byte, error) {
+	zr, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return nil, fmt.Errorf("uncompress a helper: %w", err)
+		return nil, err
 	}
-	raw, err := io.ReadAll(zr)
-	if err != nil {
-		return nil, fmt.Errorf("uncompress a helper: %w", err)
+	var raw bytes.Buffer
+	if size := binary.LittleEndian.Uint32(packed[len(packed)-4:]); size <= largest {
+		raw.Grow(int(size) + bytes.MinRead)
 	}
-	return raw, nil
+	if _, err := raw.ReadFrom(zr); err != nil {
+		return nil, err
+	}
+	return raw.Bytes(), nil
 }
+
+// largest is what a helper's stated length is believed up to, in bytes.
+const largest = 64 << 20
 
 func load(files fs.FS, name string) (Helper, error) {
 	packed, err := fs.ReadFile(files, "files/"+name+".gz")
@@ -57,12 +65,10 @@ func load(files fs.FS, name string) (Helper, error) {
 	if err != nil {
 		return Helper{}, fmt.Errorf("read the helper %s: %w", name, err)
 	}
-	h := Helper{Gzip: packed}
-	raw, err := h.Raw()
+	raw, err := unpack(packed)
 	if err != nil {
-		return Helper{}, fmt.Errorf("%s: %w", name, err)
+		return Helper{}, fmt.Errorf("uncompress the helper %s: %w", name, err)
 	}
 	sum := sha256.Sum256(raw)
-	h.SHA256 = hex.EncodeToString(sum[:])
-	return h, nil
+	return Helper{Gzip: packed, Raw: raw, SHA256: hex.EncodeToString(sum[:])}, nil
 }

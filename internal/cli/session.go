@@ -114,10 +114,20 @@ func (s *session) observe(ctx context.Context) error {
 		taken, err = s.taken(gctx)
 		return err
 	})
+	if s.hasMachines() {
+		g.Go(func() error {
+			_, err := helpers() // needed next; meanwhile the engine answers
+			return err
+		})
+	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return s.assignPorts(taken)
+}
+
+func (s *session) hasMachines() bool {
+	return slices.ContainsFunc(s.spec.Resources(), func(r envspec.ResourceDecl) bool { return r.Machine != nil })
 }
 
 // assignPorts gives every endpoint its ports: those that were observed stay.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/assets"
@@ -39,7 +41,7 @@ func (a *app) world(i providers.Instance) (*world, error) {
 	w := &world{
 		app: a, instance: i, docker: d,
 		windows: windows.New(windows.Options{Helper: func() ([]byte, string, error) {
-			h, err := assets.Guest("amd64")
+			h, err := guestHelper()
 			return h.Gzip, h.SHA256, err
 		}}),
 		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
@@ -59,23 +61,29 @@ func (w *world) credentials(sources []envspec.CredentialSource) {
 // close ends the connections; what is up stays up.
 func (w *world) close() error { return errors.Join(w.windows.Close(), w.docker.Close()) }
 
-// helpers unpacks envctl's own programs, once.
-var helpers = sync.OnceValues(func() (topology.Helpers, error) {
-	node, err := assets.Node("amd64")
-	if err != nil {
-		return topology.Helpers{}, err
-	}
-	guest, err := assets.Guest("amd64")
-	if err != nil {
-		return topology.Helpers{}, err
-	}
+// Unpacking takes longer than all else that is computed for a plan, so it is done once.
+var (
+	guestHelper = sync.OnceValues(func() (assets.Helper, error) { return assets.Guest("amd64") })
+	nodeHelper  = sync.OnceValues(func() (assets.Helper, error) { return assets.Node("amd64") })
+)
+
+// helpers unpacks envctl's own programs, both at once.
+func helpers() (topology.Helpers, error) {
 	var h topology.Helpers
-	if h.Node, err = node.Raw(); err != nil {
-		return topology.Helpers{}, err
-	}
-	h.Guest, err = guest.Raw()
+	var g errgroup.Group
+	g.Go(func() error {
+		node, err := nodeHelper()
+		h.Node = node.Raw
+		return err
+	})
+	g.Go(func() error {
+		guest, err := guestHelper()
+		h.Guest = guest.Raw
+		return err
+	})
+	err := g.Wait()
 	return h, err
-})
+}
 
 // taken says which host ports are in use: published by a container, or held by a process.
 func (w *world) taken(ctx context.Context) (wire.Taken, error) {
