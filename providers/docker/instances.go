@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/envctl/envctl/providers"
 )
@@ -56,40 +57,44 @@ func (p *Provider) things(ctx context.Context, filter filters.Args) ([]Thing, er
 	if err := p.connect(ctx); err != nil {
 		return nil, err
 	}
-	var all []Thing
-	add := func(kind, name string, labels map[string]string) {
-		all = append(all, Thing{kind, name, providers.Instance{
-			Environment: labels[labelEnvironment], ID: labels[labelInstance], SpecDir: labels[labelSpec]}})
+	thing := func(kind, name string, labels map[string]string) Thing {
+		return Thing{kind, name, providers.Instance{
+			Environment: labels[labelEnvironment], ID: labels[labelInstance], SpecDir: labels[labelSpec]}}
 	}
-	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filter})
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, c := range containers {
-		if _, ours := fromLabels(c.Labels); ours { // and not somebody's own, run from an image of ours
-			add("container", strings.TrimPrefix(strings.Join(c.Names, ","), "/"), c.Labels)
+	var containers, networks, volumes, images []Thing
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		list, err := p.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filter})
+		for _, c := range list {
+			if _, ours := fromLabels(c.Labels); ours { // and not somebody's own, run from an image of ours
+				containers = append(containers, thing("container", strings.TrimPrefix(strings.Join(c.Names, ","), "/"), c.Labels))
+			}
 		}
-	}
-	networks, err := p.api.NetworkList(ctx, network.ListOptions{Filters: filter})
-	if err != nil {
+		return err
+	})
+	g.Go(func() error {
+		list, err := p.api.NetworkList(ctx, network.ListOptions{Filters: filter})
+		for _, n := range list {
+			networks = append(networks, thing("network", n.Name, n.Labels))
+		}
+		return err
+	})
+	g.Go(func() error {
+		list, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: filter})
+		for _, v := range list.Volumes {
+			volumes = append(volumes, thing("volume", v.Name, v.Labels))
+		}
+		return err
+	})
+	g.Go(func() error {
+		list, err := p.api.ImageList(ctx, image.ListOptions{All: true, Filters: filter})
+		for _, img := range list {
+			images = append(images, thing("image", cmp.Or(strings.Join(img.RepoTags, ","), img.ID), img.Labels))
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, p.explain(err)
 	}
-	for _, n := range networks {
-		add("network", n.Name, n.Labels)
-	}
-	volumes, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: filter})
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, v := range volumes.Volumes {
-		add("volume", v.Name, v.Labels)
-	}
-	images, err := p.api.ImageList(ctx, image.ListOptions{All: true, Filters: filter})
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	for _, img := range images {
-		add("image", cmp.Or(strings.Join(img.RepoTags, ","), img.ID), img.Labels)
-	}
-	return all, nil
+	return slices.Concat(containers, networks, volumes, images), nil
 }
