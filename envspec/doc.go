@@ -3,3 +3,5 @@
 // It reads the files it is pointed at and does no other I/O; where endpoints get their addresses and
 // credentials their values is asked through the interfaces in contract.go.
 package envspec
+
+//go:generate go test . -run ^TestLanguageDocument$ -update

@@ -69,7 +69,7 @@ type attribute struct {
 }
 
 // block is one kind of block: what its labels mean and what may stand in it. This table is the
-// language: decoding, suggestions, the reference and the JSON schema all come from it.
+// language: decoding, suggestions, docs/language.md and the JSON schema all come from it.
 type block struct {
 	Name   string
 	Labels []string // what each label is
@@ -78,7 +78,6 @@ type block struct {
 	// LabelEnum limits what the label may be.
 	LabelEnum []string
 	Doc       string
-	Example   string
 	Attrs     []attribute
 	Blocks    []*block
 	// Free blocks take arguments of any name, each an expression (locals, inputs).
@@ -164,7 +163,6 @@ func environmentBlock() *block {
 			{Name: "requires", Type: stringValue, Static: true, Doc: "Constraint on envctl's own version, such as `\">= 0.1\"`."},
 			{Name: "description", Type: stringValue, Static: true, Doc: "What the environment is for."},
 		},
-		Example: "environment \"gp-booking\" {\n  requires    = \">= 0.1\"\n  description = \"Booking service against the practice system\"\n}\n",
 	}
 }
 
@@ -185,15 +183,13 @@ func variableBlock() *block {
 				{Name: "error_message", Type: stringValue, Required: true, Static: true, Doc: "What to say where it is not."},
 			},
 		}},
-		Example: "variable \"pas_host\" {\n  type        = string\n  description = \"Address of the Windows machine\"\n  default     = \"10.0.0.5\"\n}\n",
 	}
 }
 
 func localsBlock() *block {
 	return &block{
 		Name: "locals", Free: true,
-		Doc:     "Names for expressions, read as `local.NAME`. A local is evaluated at the vantage of the body that reads it.",
-		Example: "locals {\n  app_port = 8080\n}\n",
+		Doc: "Names for expressions, read as `local.NAME`. A local is evaluated at the vantage of the body that reads it.",
 	}
 }
 
@@ -205,8 +201,7 @@ func templateBlock() *block {
 			{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The folder, as a path that starts with `./` or `../`."},
 			{Name: "version", Type: stringValue, Static: true, Doc: "Constraint on the template's version; for templates that come from a registry."},
 		},
-		Blocks:  []*block{{Name: "inputs", Max: 1, Free: true, Doc: "The values of the template's variables. Each stays an expression, evaluated at the vantage of whoever reads it."}},
-		Example: "template \"billing\" {\n  source = \"./billing\"\n  inputs {\n    database = container.db.port.sql.address\n  }\n}\n",
+		Blocks: []*block{{Name: "inputs", Max: 1, Free: true, Doc: "The values of the template's variables. Each stays an expression, evaluated at the vantage of whoever reads it."}},
 	}
 }
 
@@ -219,7 +214,6 @@ func outputBlock() *block {
 			{Name: "description", Type: stringValue, Static: true, Doc: "What the value means."},
 			{Name: "sensitive", Type: boolValue, Static: true, Doc: "Hides the value; a value that holds a secret is hidden anyway."},
 		},
-		Example: "output \"booking\" {\n  value = container.booking.port.web.url\n}\n",
 	}
 }
 
@@ -251,6 +245,5 @@ func credentialBlock() *block {
 				{Name: "account", Type: stringValue, Doc: "The item's account; the user name where left out."},
 			}},
 		},
-		Example: "credential \"db\" {\n  username = \"booking\"\n  generate { length = 24 }\n}\n",
 	}
 }

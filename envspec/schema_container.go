@@ -140,6 +140,5 @@ func containerBlock() *block {
 			},
 			readyBlock(),
 		},
-		Example: "container \"db\" {\n  image = \"postgres:17\"\n  env   = { POSTGRES_PASSWORD = credential.db.password }\n\n  port \"sql\" {\n    guest  = 5432\n    scheme = \"postgres\"\n  }\n\n  ready {\n    exec = [\"pg_isready\"]\n  }\n}\n",
 	}
 }

@@ -19,6 +19,5 @@ func jobBlock() *block {
 	b.Attrs = append(b.Attrs, attribute{Name: "timeout", Type: durationValue, Doc: "How long it may run before it is stopped and has failed; without end where left out."})
 	b.Blocks = slices.DeleteFunc(b.Blocks, func(c *block) bool { return c.Name == "port" || c.Name == "ready" })
 	maps.DeleteFunc(b.Foreign, func(_, here string) bool { return b.attr(here) == nil && b.block(here) == nil })
-	b.Example = "job \"migrate\" {\n  image      = \"example/booking:1\"\n  command    = [\"booking\", \"migrate\"]\n  depends_on = [container.db]\n}\n"
 	return b
 }

@@ -47,7 +47,6 @@ func windowsBlock() *block {
 			portBlock(),
 			readyBlock(),
 		}, layerBlocks()...),
-		Example: "windows \"pas\" {\n  source \"sandbox\" {}\n\n  package \"pas\" {\n    source = \"installers/pas.msi\"\n  }\n  service \"PasSvc\" {\n    startup = \"auto\"\n    state   = \"running\"\n  }\n\n  port \"api\" {\n    guest  = 8080\n    scheme = \"http\"\n  }\n}\n",
 	}
 }
 

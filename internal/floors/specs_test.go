@@ -24,6 +24,7 @@ func TestWhatTheDocumentsShowIsASpec(t *testing.T) {
 		"src/main.py":            "print()",
 		"worker.conf":            "",
 		"db/init.sql":            "",
+		"reports/report.py":      "",
 		"Dockerfile":             "FROM scratch",
 		"secrets/svc":            "a password",
 		"billing/env.envctl.hcl": "variable \"database\" {}\noutput \"database\" {\n  value = var.database\n}\n",

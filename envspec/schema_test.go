@@ -4,35 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
-
-// TestReference: docs/reference.md says what the code does.
-func TestReference(t *testing.T) { golden(t, "../docs/reference.md", Reference()) }
-
-// TestExamples: each example in the table is good in structure and well formatted.
-func TestExamples(t *testing.T) {
-	lang := language()
-	for _, b := range lang.Blocks {
-		if b.Example == "" {
-			t.Errorf("%s has no example", b.Name)
-		}
-		src := []byte(b.Example)
-		file, diags := hclsyntax.ParseConfig(src, b.Name, hcl.InitialPos)
-		if !diags.HasErrors() {
-			body := file.Body.(*hclsyntax.Body)
-			diags = checkStructure(body, lang, body.SrcRange, "A spec")
-		}
-		if diags.HasErrors() {
-			t.Errorf("%s: %v", b.Name, diags)
-		}
-		if nice, _ := Format(src, b.Name); string(nice) != b.Example {
-			t.Errorf("%s: format gives\n%s", b.Name, nice)
-		}
-	}
-}
 
 // TestTable: every argument and block says what it is for, once.
 func TestTable(t *testing.T) {
