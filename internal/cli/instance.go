@@ -28,8 +28,13 @@ func (a *app) instanceID(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the spec's folder: %w", err)
 	}
+	return folderID(real), nil
+}
+
+// folderID names the instance of a folder of this computer.
+func folderID(real string) string {
 	sum := sha256.Sum256([]byte(computerID() + "\x00" + real))
-	return hex.EncodeToString(sum[:4]), nil
+	return hex.EncodeToString(sum[:4])
 }
 
 // computerID is something that stays the same on one computer and differs on the next.
