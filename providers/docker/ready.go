@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	firstPause   = 20 * time.Millisecond // after the first try that failed
+	firstPause   = 10 * time.Millisecond // after the first try that failed
 	longestPause = 2 * time.Second       // where the spec has no interval
 	tryTime      = 5 * time.Second       // for one try, where the spec has no timeout
 	readyTime    = 5 * time.Minute       // for all tries, where the spec has no start_period
@@ -102,7 +102,7 @@ func (w *waiter) untilEnded(parent context.Context, ready envspec.Ready, check f
 	watched := false
 	defer func() { cancel(nil); watching.Wait() }()
 
-	pause := firstPause
+	began := time.Now()
 	for {
 		timeout := orDuration(ready.Timeout, tryTime)
 		if ready.Log != nil {
@@ -135,11 +135,16 @@ func (w *waiter) untilEnded(parent context.Context, ready envspec.Ready, check f
 		if ready.Retries > 0 && w.tries > ready.Retries && time.Since(w.began) >= time.Duration(ready.Retries)*ready.Interval {
 			return fmt.Errorf("its check failed %d times", w.tries)
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := wait(ctx, nextPause(time.Since(began), ready.Interval)); err != nil {
 			return err
 		}
-		pause = min(pause*3/2, orDuration(ready.Interval, longestPause))
 	}
+}
+
+// nextPause keeps the tries so close that what took a while is seen to be ready after a fifth more: 80 ms at
+// about 100. Interval bounds it where it is set.
+func nextPause(elapsed, interval time.Duration) time.Duration {
+	return min(max(elapsed/5, firstPause), orDuration(interval, longestPause))
 }
 
 // watch calls ended when the container ends, and returns then or with ctx.
