@@ -65,8 +65,8 @@ test: build ## every test, with the race detector, on a real engine
 demo: ## the quickstart from nothing: build, up, a request through it, an HL7 message
 	.ci/demo
 
-bench: build ## benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build ## envctl beside Docker Compose ($COMPOSE_BIN, or its plugin); BENCHFLAGS=-full for every size
+	$(GO) run ./internal/devtools/bench $(BENCHFLAGS)
 
 lint: ## formatting, vet for the three systems, linters
 	.ci/lint

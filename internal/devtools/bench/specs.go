@@ -38,10 +38,10 @@ func (b *bench) sleepers(name string, n int) func(io.Writer, string) {
 		header(w, language, name)
 		for i := range n {
 			if language == "yaml" {
-				fmt.Fprintf(w, "  n%04d:\n    image: %s\n    command: [sleep, infinity]\n    init: true\n    environment:\n      NUMBER: \"%d\"\n", i, b.image, i)
+				fmt.Fprintf(w, "  n%04d:\n    image: %s\n    command: [sleep, infinity]\n    init: true\n    environment:\n      NUMBER: \"%d\"\n      LEVEL: ${LEVEL:-info}\n", i, b.image, i)
 				continue
 			}
-			fmt.Fprintf(w, "container \"n%04d\" {\n  image   = %q\n  command = [\"sleep\", \"infinity\"]\n  init    = true\n  env = {\n    NUMBER = \"%d\"\n  }\n}\n\n", i, b.image, i)
+			fmt.Fprintf(w, "container \"n%04d\" {\n  image   = %q\n  command = [\"sleep\", \"infinity\"]\n  init    = true\n  env = {\n    NUMBER = \"%d\"\n    LEVEL  = var.level\n  }\n}\n\n", i, b.image, i)
 		}
 	}
 }
