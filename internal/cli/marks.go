@@ -122,3 +122,11 @@ func readMarks(meta map[string]string, into map[string]credential.Version) {
 		}
 	}
 }
+
+// version reads which version of a credential a container has.
+func version(meta map[string]string, name string) (credential.Version, bool) {
+	all := map[string]credential.Version{}
+	readMarks(meta, all)
+	v, ok := all[name]
+	return v, ok
+}

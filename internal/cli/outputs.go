@@ -34,21 +34,10 @@ func (a *app) outputs(args []string, reveal bool) error {
 		return err
 	}
 	defer s.close()
-	if err := s.observe(a.interrupts.stop); err != nil {
+	outputs, err := s.outputs(reveal)
+	if err != nil {
 		return err
 	}
-	if len(s.observed) == 0 {
-		return errNothingThere
-	}
-	credentials := s.secrets.StandIns(a.interrupts.stop)
-	if reveal {
-		credentials = existing{a.interrupts.stop, s.secrets}
-	}
-	env, diags := s.spec.Evaluate(s.ports, credentials)
-	if err := a.refuse(s.spec, diags); err != nil {
-		return err
-	}
-	outputs := env.Outputs
 	if len(args) == 1 {
 		i := slices.IndexFunc(outputs, func(o *envspec.Output) bool { return o.Name == args[0] })
 		if i < 0 {
@@ -60,6 +49,27 @@ func (a *app) outputs(args []string, reveal bool) error {
 		}
 	}
 	return printOutputs(a, outputs, reveal)
+}
+
+// outputs evaluates the outputs of the environment that is up; with stand-ins for secrets unless they are to be
+// revealed.
+func (s *session) outputs(reveal bool) ([]*envspec.Output, error) {
+	ctx := s.interrupts.stop
+	if err := s.observe(ctx); err != nil {
+		return nil, err
+	}
+	if len(s.observed) == 0 {
+		return nil, errNothingThere
+	}
+	credentials := s.secrets.StandIns(ctx)
+	if reveal {
+		credentials = existing{ctx, s.secrets}
+	}
+	env, diags := s.spec.Evaluate(s.ports, credentials)
+	if err := s.refuse(s.spec, diags); err != nil {
+		return nil, err
+	}
+	return env.Outputs, nil
 }
 
 func printValue(a *app, o *envspec.Output, reveal bool) error {
