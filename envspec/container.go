@@ -71,6 +71,7 @@ func (in *instance) container(r *reader) *Container {
 			c.Logging = &Logging{Driver: b.str("driver"), Options: b.plainMap("options")}
 		}
 	}
+	r.hiddenFiles(c)
 	return c
 }
 

@@ -2,6 +2,7 @@ package envspec
 
 import (
 	"net/netip"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -84,4 +85,19 @@ func (r *reader) gpus() int {
 		r.report(fault(CodeValue, r.rangeOf("gpus"), "Not a number of GPUs", "%s is not one. Write \"all\", or how many.", quote(text)))
 	}
 	return n
+}
+
+// hiddenFiles refuses files that cannot be where they are to be.
+func (r *reader) hiddenFiles(c *Container) {
+	for _, f := range c.Files {
+		dir := path.Dir(path.Clean(f.Path))
+		for _, t := range c.Tmpfs {
+			if target, _, _ := strings.Cut(t, ":"); path.Clean(target) == dir {
+				r.report(fault(CodeConflict, r.rangeOf("tmpfs"), "A file would be hidden", "%s is empty when the container starts, so the file %s would not be there. Put the file into a folder below, or leave the tmpfs out.", dir, f.Path))
+			}
+		}
+		if c.ReadOnly && dir == "/" {
+			r.report(fault(CodeConflict, r.rangeOf("read_only"), "Nothing can be put there", "The file %s would be right at the root, which is read-only. Put it into a folder.", f.Path))
+		}
+	}
 }

@@ -68,6 +68,8 @@ func TestIsolationMistakes(t *testing.T) {
 		{`"other.example"`, `"other_example"`, "Not the name of a computer"},
 		{`pull         = "never"`, `pull_policy = "never"`, "What comes nearest is pull"},
 		{`"never"`, `"sometimes"`, "Not one of the choices"},
+		{`gpus         = 2`, "tmpfs = [\"/run:size=1m\"]\n file \"/run/x\" { content = \"\" }", "A file would be hidden"},
+		{`gpus         = 2`, `file "/x" { content = "" }`, "Nothing can be put there"},
 		{`image        = "debian"`, `build { inline = "FROM debian" }`, `pull`},
 	} {
 		dir := write(t, map[string]string{"env.envctl.hcl": strings.Replace(isolated, test.written, test.instead, 1)})

@@ -79,7 +79,7 @@ func containerBlock() *block {
 			{Name: "cap_drop", Type: stringsValue, Doc: "Linux capabilities to take away; `\"ALL\"` for all.", Instead: layerHint},
 			{Name: "privileged", Type: boolValue, Doc: "Lets the container do to the engine's host whatever root may."},
 			{Name: "security_opt", Type: stringsValue, Doc: "Such as `\"no-new-privileges\"` or `\"seccomp=unconfined\"`.", Instead: layerHint},
-			{Name: "read_only", Type: boolValue, Doc: "Makes the container's own file system read-only; volumes and tmpfs stay writable."},
+			{Name: "read_only", Type: boolValue, Doc: "Makes the container's own file system read-only; volumes, tmpfs and the folders of file blocks stay writable."},
 			{Name: "group_add", Type: stringsValue, Doc: "Further groups of the process, by name or number.", Instead: layerHint},
 			{Name: "ulimits", Type: mapValue, Doc: "Limits of the process by name: one number, or `\"SOFT:HARD\"`, such as `{ nofile = \"1024:65536\" }`; -1 is none.", Instead: layerHint},
 			{Name: "sysctls", Type: mapValue, Doc: "Kernel parameters of the container's own namespaces, such as `{ \"net.core.somaxconn\" = 1024 }`.", Instead: layerHint},

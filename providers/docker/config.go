@@ -108,6 +108,9 @@ func mounts(i providers.Instance, body *envspec.Container) []mount.Mount {
 		}
 		all = append(all, m)
 	}
+	for _, dir := range fileFolders(body) {
+		all = append(all, mount.Mount{Type: mount.TypeVolume, Target: dir}) // without a name: it goes with the container
+	}
 	return all
 }
 

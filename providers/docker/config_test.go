@@ -101,6 +101,40 @@ func TestIsolationReachesTheContainer(t *testing.T) {
 	}
 }
 
+// TestFilesWhereTheyWouldNotBe: a read-only container and one with a tmpfs have their files all the same.
+func TestFilesWhereTheyWouldNotBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	files := func(paths ...string) (all []envspec.File) {
+		for _, path := range paths {
+			all = append(all, envspec.File{Path: path, Content: secret.Text{Value: "in " + path, Sensitive: true}, UID: 33})
+		}
+		return all
+	}
+	const read = `for f in "$@"; do cat $f; echo " $(stat -c %u:%a $f)"; done; touch /opt/x 2>&1 | grep -c Read-only`
+	for _, test := range []struct {
+		name  string
+		body  envspec.Container
+		paths []string
+		last  string
+	}{
+		{"read-only", envspec.Container{ReadOnly: true, Tmpfs: []string{"/run:size=1m"}, Volumes: []envspec.Volume{{Name: "data", Target: "/data"}}},
+			[]string{"/run/secrets/a", "/run/secrets/deep/b", "/data/c", "/data/deep/er/d", "/etc/app/e"}, "1"},
+		{"tmpfs", envspec.Container{Tmpfs: []string{"/run"}}, []string{"/run/secrets/a", "/etc/b"}, "0"},
+	} {
+		c := sleeper(test.name)
+		c.ReadOnly, c.Tmpfs, c.Volumes, c.Files = test.body.ReadOnly, test.body.Tmpfs, test.body.Volumes, files(test.paths...)
+		w.must(w.up(providers.Create, node(c, "1")))
+		want := ""
+		for _, path := range test.paths {
+			want += "in " + path + " 33:400\n"
+		}
+		if got := w.run(c.Addr, append([]string{"/bin/sh", "-c", read + "; true", "sh"}, test.paths...)...); got != want+test.last {
+			t.Errorf("%s: %s", test.name, got)
+		}
+	}
+}
+
 // TestGPUs holds what is asked of the engine, and what is said by one that has none.
 func TestGPUs(t *testing.T) {
 	t.Parallel()

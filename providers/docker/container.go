@@ -45,7 +45,7 @@ func (p *Provider) createContainer(ctx context.Context, c providers.Change, body
 	if err != nil {
 		return err
 	}
-	err = p.copyFiles(ctx, id, body.Files)
+	err = p.copyFiles(ctx, id, body, body.Files)
 	if err == nil {
 		err = startError(body, p.api.ContainerStart(ctx, id, container.StartOptions{}))
 	}
@@ -142,7 +142,7 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 	id := c.Observed.Handle
 	changed := c.Observed.Mutable != c.Node.Mutable
 	if changed {
-		if err := p.copyMutable(ctx, id, body.Files); err != nil {
+		if err := p.copyMutable(ctx, id, body); err != nil {
 			return err
 		}
 	}

@@ -15,40 +15,44 @@ import (
 )
 
 // copyFiles puts files into a container. Folders that are missing on the way to one are made, root's and 0755.
-func (p *Provider) copyFiles(ctx context.Context, id string, files []envspec.File) error {
-	if len(files) == 0 {
-		return nil
+func (p *Provider) copyFiles(ctx context.Context, id string, body *envspec.Container, files []envspec.File) error {
+	byRoot := map[string][]envspec.File{}
+	for _, f := range files {
+		root := copyRoot(body, f.Path)
+		byRoot[root] = append(byRoot[root], f)
 	}
-	parents, err := p.missingParents(ctx, id, files)
-	if err != nil {
-		return fmt.Errorf("copying files into it: %w", err)
-	}
-	data, err := tarFiles(parents, files)
-	if err != nil {
-		return err
-	}
-	if err := p.api.CopyToContainer(ctx, id, "/", bytes.NewReader(data), container.CopyToContainerOptions{}); err != nil {
-		return fmt.Errorf("copying files into it: %w", err)
+	for root, files := range byRoot {
+		parents, err := p.missingParents(ctx, id, root, files)
+		if err != nil {
+			return fmt.Errorf("copying files into it: %w", err)
+		}
+		data, err := tarFiles(root, parents, files)
+		if err != nil {
+			return err
+		}
+		if err := p.api.CopyToContainer(ctx, id, root, bytes.NewReader(data), container.CopyToContainerOptions{}); err != nil {
+			return fmt.Errorf("copying files into it: %w", err)
+		}
 	}
 	return nil
 }
 
 // copyMutable puts the mutable files into a container that was made earlier.
-func (p *Provider) copyMutable(ctx context.Context, id string, files []envspec.File) error {
+func (p *Provider) copyMutable(ctx context.Context, id string, body *envspec.Container) error {
 	var mutable []envspec.File
-	for _, f := range files {
+	for _, f := range body.Files {
 		if f.Mutable {
 			mutable = append(mutable, f)
 		}
 	}
-	return p.copyFiles(ctx, id, mutable)
+	return p.copyFiles(ctx, id, body, mutable)
 }
 
-// missingParents lists the folders above files that the container does not have, outermost first. Those
+// missingParents lists the folders above files and below root that the container does not have, outermost first. Those
 // that it has must not stand in the archive: their mode and owner would change.
-func (p *Provider) missingParents(ctx context.Context, id string, files []envspec.File) ([]string, error) {
+func (p *Provider) missingParents(ctx context.Context, id, root string, files []envspec.File) ([]string, error) {
 	var missing []string
-	seen := map[string]bool{"/": true}
+	seen := map[string]bool{"/": true, root: true}
 	var visit func(dir string) error
 	visit = func(dir string) error {
 		if seen[dir] {
@@ -76,12 +80,14 @@ func (p *Provider) missingParents(ctx context.Context, id string, files []envspe
 	return missing, nil
 }
 
-func tarFiles(parents []string, files []envspec.File) ([]byte, error) {
+// tarFiles gives an archive to be unpacked at root.
+func tarFiles(root string, parents []string, files []envspec.File) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	now := time.Now()
+	inRoot := func(name string) string { return strings.TrimPrefix(strings.TrimPrefix(name, root), "/") }
 	for _, dir := range parents {
-		h := &tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(dir, "/") + "/", Mode: 0o755, ModTime: now}
+		h := &tar.Header{Typeflag: tar.TypeDir, Name: inRoot(dir) + "/", Mode: 0o755, ModTime: now}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, err
 		}
@@ -89,7 +95,7 @@ func tarFiles(parents []string, files []envspec.File) ([]byte, error) {
 	for _, f := range files {
 		content := f.Content.Reveal()
 		h := &tar.Header{
-			Typeflag: tar.TypeReg, Name: strings.TrimPrefix(path.Clean("/"+f.Path), "/"), Mode: fileMode(f),
+			Typeflag: tar.TypeReg, Name: inRoot(path.Clean("/" + f.Path)), Mode: fileMode(f),
 			Uid: f.UID, Gid: f.GID, Size: int64(len(content)), ModTime: now,
 		}
 		if err := w.WriteHeader(h); err != nil {
