@@ -25,12 +25,16 @@ func (s *Spec) check() hcl.Diagnostics {
 	diags = append(diags, e.diags...)
 	diags = append(diags, s.checkKeys()...)
 	diags = append(diags, s.checkNames()...)
+	diags = append(diags, s.checkPins()...)
 	diags = append(diags, s.checkProfiles()...)
 	trial := s.evaluation(standIn{s}, standIn{s})
 	trial.environment()
 	diags = append(diags, trial.diags...)
 	diags = trial.unexplained(diags)
 	diags = append(diags, s.unused()...)
+	if !diags.HasErrors() {
+		diags = append(diags, s.root.openGates()...)
+	}
 	return slices.DeleteFunc(diags, s.saidByKey)
 }
 

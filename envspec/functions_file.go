@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -156,6 +157,14 @@ func firstError(diags hcl.Diagnostics) error {
 	return nil
 }
 
+// readsSecret reports whether the expression that a diagnostic is about reads a secret.
+func readsSecret(d *hcl.Diagnostic) bool {
+	return slices.ContainsFunc(d.Expression.Variables(), func(t hcl.Traversal) bool {
+		v, _ := t.TraverseAbs(d.EvalContext)
+		return v != cty.NilVal && isSecret(v)
+	})
+}
+
 // redact takes the detail out of every diagnostic whose expression reads a secret: what a function
 // says of its argument may quote it.
 func redact(diags hcl.Diagnostics) hcl.Diagnostics {
@@ -163,12 +172,10 @@ func redact(diags hcl.Diagnostics) hcl.Diagnostics {
 		if d.Expression == nil || d.EvalContext == nil {
 			continue
 		}
-		for _, t := range d.Expression.Variables() {
-			v, _ := t.TraverseAbs(d.EvalContext)
-			if v != cty.NilVal && isSecret(v) {
-				d.Detail = "A secret is involved, so the details are not shown."
-				break
-			}
+		if readsSecret(d) {
+			d.Detail = "A secret is involved, so the details are not shown."
+		} else {
+			explain(d)
 		}
 		d.Expression, d.EvalContext = nil, nil
 	}

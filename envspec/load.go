@@ -132,6 +132,9 @@ func firstOfEach(diags hcl.Diagnostics) hcl.Diagnostics {
 			(out[n-1].Summary == d.Summary || out[n-1].Subject.Start.Line == d.Subject.Start.Line) {
 			continue
 		}
+		if d.Summary == "Argument or block definition required" && len(out) == 0 && d.Subject != nil && d.Subject.Start.Line == 1 {
+			d.Detail += " If this is YAML: a spec is written in HCL, a service as container \"NAME\" { image = \"…\" }."
+		}
 		if d.Summary == "Invalid escape sequence" {
 			d.Detail = strings.TrimSuffix(d.Detail, ".") + ". A backslash is written twice: \"HKLM\\\\SOFTWARE\", \"C:\\\\PAS\"."
 		}

@@ -58,7 +58,7 @@ func TestPartsKeepTheirMistakes(t *testing.T) {
 	head := "environment \"e\" {}\nvariable \"s\" { default = null }\ncontainer \"db\" {\n  for_each = toset([\"a\"])\n  image = \"x\"\n  port \"sql\" {\n    guest = 1\n    scheme = var.s\n  }\n}\n"
 	for _, c := range []struct{ key, body, want string }{
 		{"a", `container.db[each.key].port.sql.address`, ""},
-		{"b", `container.db[each.key].port.sql.address`, "The given key"},
+		{"b", `container.db[each.key].port.sql.address`, "There is no \"b\" here"},
 		{"a", `container.db["${each.key}"].port.sql.host`, ""},
 		{"a", `container.db[each.key].port.nosql.address`, `"nosql"`},
 		{"a", `try(container.db["a"].port.sql.url, "none")`, ""},

@@ -26,6 +26,9 @@ container "admin" {
     guest  = 81
     scheme = "http"
   }
+  ready {
+    tcp { port = "web" }
+  }
 }
 windows "pas" {
   profiles = ["legacy"]

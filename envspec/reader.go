@@ -122,7 +122,7 @@ func (r *reader) raw(name string) (cty.Value, bool) {
 	if v.IsNull() {
 		r.collect(v, a.Expr.Range())
 		if as := r.kind.attr(name); as != nil && as.Required {
-			r.report(fault(CodeMissing, a.Expr.Range(), "A required argument is null", "%s needs a value for %q: %s", r.title(), name, as.Doc))
+			r.report(fault(CodeMissing, a.Expr.Range(), "A required argument is null", "%s needs a value for %q: %s", r.title(), name, lowerFirst(as.Doc)))
 		}
 		return cty.DynamicVal, false
 	}

@@ -61,7 +61,7 @@ func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, what string) (
 		if i < len(places) {
 			where = places[i]
 		}
-		s, one, ok := r.scalar(el, cty.String, "a list of strings", where, "What is in "+what)
+		s, one, ok := r.scalar(el, cty.String, "a string", where, "Each element of "+what)
 		if ok {
 			out = append(out, secret.Text{Value: s.AsString(), Sensitive: one || hush})
 		}

@@ -111,7 +111,7 @@ func (r *reader) multiString(name, kind string, el cty.Value, hush bool, at hcl.
 	out := guestproto.RegistryValue{Type: "multi_sz", Items: []secret.Text{}}
 	for it := el.ElementIterator(); it.Next(); {
 		_, item := it.Element()
-		s, one, ok := r.scalar(item, cty.String, "a list of strings", at, "The value "+quote(name))
+		s, one, ok := r.scalar(item, cty.String, "a string", at, "Each element of "+quote(name))
 		if !ok {
 			return out, false
 		}

@@ -210,7 +210,7 @@ func outputBlock() *block {
 		Name: "output", Labels: []string{"name"},
 		Doc: "A value that `up`, `outputs` and `env` print, as the host sees it.",
 		Attrs: []attribute{
-			{Name: "value", Type: anyValue, Required: true, Doc: "The value."},
+			{Name: "value", Type: anyValue, Required: true, Doc: "What it gives."},
 			{Name: "description", Type: stringValue, Static: true, Doc: "What the value means."},
 			{Name: "sensitive", Type: boolValue, Static: true, Doc: "Hides the value; a value that holds a secret is hidden anyway."},
 		},

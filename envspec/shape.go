@@ -157,7 +157,7 @@ const maxPort = 65535
 // readPorts reads the port blocks, which have no vantage.
 func (in *instance) readPorts(r *reader) {
 	seen := map[string]bool{}
-	pinned := map[int]hcl.Range{}
+	pinned := map[string]hcl.Range{}
 	for _, b := range r.blocks("port") {
 		p := Port{
 			Name:     b.label(),
@@ -179,11 +179,12 @@ func (in *instance) readPorts(r *reader) {
 			}
 			continue
 		}
-		if before, ok := pinned[p.Host]; ok && p.Host != 0 {
+		pin := fmt.Sprintf("%d/%s", p.Host, p.Protocol)
+		if before, ok := pinned[pin]; ok && p.Host != 0 {
 			r.report(fault(CodeConflict, b.rangeOf("host"), "A port of the host is taken twice", "%s pins %d already, at %s. Leave host out to have one chosen.", r.title(), p.Host, place(before)))
 		}
 		seen[p.Name] = true
-		pinned[p.Host] = b.rangeOf("host")
+		pinned[pin] = b.rangeOf("host")
 		in.ports = append(in.ports, p)
 	}
 }

@@ -27,7 +27,7 @@ func TestNearest(t *testing.T) {
 	names := []string{"image", "build", "command", "working_dir", "depends_on", "port", "db"}
 	for given, want := range map[string]string{
 		"imgae": "image", "iamge": "image", "Image": "image", "comand": "command", "workingdir": "working_dir", "dbb": "db",
-		"prot": "port", "x": "", "zzzz": "", "a": "", "": "", "image": "",
+		"prot": "port", "bd": "db", "buidl": "build", "x": "", "zzzz": "", "a": "", "": "", "image": "",
 	} {
 		if got := nearest(given, names); got != want {
 			t.Errorf("%q: %q, want %q", given, got, want)

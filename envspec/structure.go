@@ -172,12 +172,12 @@ func checkTogether(s *block, at hcl.Range, title string, given map[string]hcl.Ra
 	var diags hcl.Diagnostics
 	for _, a := range s.Attrs {
 		if _, ok := given[a.Name]; a.Required && !ok && !meant[a.Name] {
-			diags = append(diags, fault(CodeMissing, at, "A required argument is missing", "%s needs %q: %s", title, a.Name, a.Doc))
+			diags = append(diags, fault(CodeMissing, at, "A required argument is missing", "%s needs %q: %s", title, a.Name, lowerFirst(a.Doc)))
 		}
 	}
 	for _, b := range s.Blocks {
 		if _, ok := given[b.Name]; b.Required && !ok && !meant[b.Name] {
-			diags = append(diags, fault(CodeMissing, at, "A required block is missing", "%s needs a %q block: %s", title, b.Name, b.Doc))
+			diags = append(diags, fault(CodeMissing, at, "A required block is missing", "%s needs a %q block: %s", title, b.Name, lowerFirst(b.Doc)))
 		}
 	}
 	for _, set := range s.ExactlyOne {

@@ -71,7 +71,7 @@ func (v *variable) convert(e *evaluation, val cty.Value, at hcl.Range, what stri
 	}
 	out, err := convert.Convert(val, v.typ)
 	if err != nil {
-		e.diags = append(e.diags, fault(CodeType, at, "The wrong type", "%s must be %s%s.", upperFirst(what), typeexpr.TypeString(v.typ), v.mismatch(val, err)))
+		e.diags = append(e.diags, fault(CodeType, at, "The wrong type", "%s must be %s%s.", upperFirst(what), typeName(v.typ), v.mismatch(val, err)))
 		return cty.DynamicVal
 	}
 	if v.sensitive {

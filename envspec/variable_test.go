@@ -89,7 +89,7 @@ func TestVariableMistakes(t *testing.T) {
 		{"unknown", func(o *LoadOptions) { o.Vars = map[string]string{"sizee": "1", "size": "1"} }, "", `Did you mean "size"?`},
 		{"type", func(o *LoadOptions) { o.Vars = map[string]string{"size": "many"} }, "", "given by --var size"},
 		{"unknown in a file", func(*LoadOptions) {}, "sise = 1\nsize = 2\n", `The spec has no variable "sise". Did you mean "size"?`},
-		{"type in a file", func(*LoadOptions) {}, "size = [1]\n", "The value of var.size must be number"},
+		{"type in a file", func(*LoadOptions) {}, "size = [1]\n", "The value of var.size must be a number"},
 		{"block in a file", func(*LoadOptions) {}, "size = 1\nvariable \"x\" {}\n", "A file of variables has lines such as"},
 		{"no such file", func(o *LoadOptions) { o.VarFiles = []string{"nowhere.hcl"}; o.Vars = map[string]string{"size": "1"} }, "", "Cannot read a file of variables"},
 	}
