@@ -67,10 +67,14 @@ func (p *Provider) removeNetwork(ctx context.Context, id string) error {
 			return fmt.Errorf("network %s: letting go of container %s: %w", n.Name, guest, err)
 		}
 	}
-	if err := p.api.NetworkRemove(ctx, id); err != nil && !isNotFound(err) {
-		return fmt.Errorf("network %s: %w", n.Name, err)
+	err = p.api.NetworkRemove(ctx, id)
+	switch {
+	case err == nil || isNotFound(err):
+		return nil
+	case len(n.Containers) == 0 && strings.Contains(err.Error(), "active endpoints"):
+		return fmt.Errorf("network %s: the engine still counts a container on it that is gone; restart the engine and run this again: %w", n.Name, err)
 	}
-	return nil
+	return fmt.Errorf("network %s: %w", n.Name, err)
 }
 
 func sameInstance(a, b providers.Instance) bool {
