@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	goversion "github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/envctl/envctl/internal/addr"
@@ -177,25 +176,9 @@ func (s *Spec) readEnvironment(e *evaluation) {
 	s.Name = d.name
 	r := d.reader(e.view(s.root, addr.Host), nil)
 	s.Description = r.str("description")
-	if want := r.str("requires"); want != "" {
-		if d := s.checkVersion(want, r.rangeOf("requires")); d != nil {
-			r.report(d)
-		}
-	}
+	s.root.ownVersion(r)
+	s.checkTool(r)
 	e.diags = append(e.diags, r.in.diags...)
-}
-
-// checkVersion holds envctl's own version to a constraint. What is built from source has none and meets all.
-func (s *Spec) checkVersion(want string, at hcl.Range) *hcl.Diagnostic {
-	rule, err := goversion.NewConstraint(want)
-	if err != nil {
-		return fault(CodeVersion, at, "Not a version constraint", "%s is not a constraint. Write such as \">= 0.1\" or \"~> 1.2\".", quote(want))
-	}
-	have, err := goversion.NewVersion(s.options.ToolVersion)
-	if err != nil || rule.Check(have.Core()) {
-		return nil
-	}
-	return fault(CodeVersion, at, "Another version of envctl is needed", "The spec needs envctl %s, and this is %s. Install a version that fits.", want, have)
 }
 
 // checkKeys finds for_each keys that are written out and do not exist.

@@ -161,6 +161,7 @@ func environmentBlock() *block {
 		Doc: "Names the environment. Every spec has one.",
 		Attrs: []attribute{
 			{Name: "requires", Type: stringValue, Static: true, Doc: "Constraint on envctl's own version, such as `\">= 0.1\"`."},
+			{Name: "version", Type: stringValue, Static: true, Doc: "The version of the folder, such as `\"1.2.0\"`, for those who use it as a template."},
 			{Name: "description", Type: stringValue, Static: true, Doc: "What the environment is for."},
 		},
 	}
@@ -199,7 +200,7 @@ func templateBlock() *block {
 		Doc: "A set of blocks from another folder, with a scope of its own. Its outputs are `template.NAME.OUTPUT`.",
 		Attrs: []attribute{
 			{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The folder, as a path that starts with `./` or `../`."},
-			{Name: "version", Type: stringValue, Static: true, Doc: "Constraint on the template's version; for templates that come from a registry."},
+			{Name: "version", Type: stringValue, Static: true, Doc: "Constraint on the version that the template's environment block states, such as `\"~> 1.2\"`."},
 		},
 		Blocks: []*block{{Name: "inputs", Max: 1, Free: true, Doc: "The values of the template's variables. Each stays an expression, evaluated at the vantage of whoever reads it."}},
 	}

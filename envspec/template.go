@@ -8,8 +8,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-
-	"github.com/envctl/envctl/internal/addr"
 )
 
 // loadTemplate reads the folder that a template block names.
@@ -77,6 +75,13 @@ func (d *decl) inputs() *hclsyntax.Body {
 // resolveInputs ties a template's inputs to its variables.
 func (sc *scope) resolveInputs(t *decl) hcl.Diagnostics {
 	t.uses = newUses()
+	for _, a := range t.block.Body.Attributes { // plain text is all that they take, and that is reported
+		for _, ref := range a.Expr.Variables() {
+			if name, ok := stepName(ref, 1); ok && ref.RootName() == "var" && sc.variables[name] != nil {
+				sc.variables[name].used = true
+			}
+		}
+	}
 	r := resolver{scope: sc, uses: t.uses}
 	in := t.inputs()
 	if in == nil {
@@ -129,24 +134,10 @@ func (sc *scope) readTemplateVariables(e *evaluation) {
 			for _, x := range names(in.variables) {
 				in.variables[x].read(e)
 			}
-			in.checkRequires(e)
+			in.checkVersions(e)
 			in.readTemplateVariables(e)
 		}
 	}
-}
-
-// checkRequires holds envctl's version to what a template asks for.
-func (sc *scope) checkRequires(e *evaluation) {
-	if sc.env == nil {
-		return
-	}
-	r := sc.env.reader(e.view(sc, addr.Host), nil)
-	if want := r.str("requires"); want != "" {
-		if d := sc.spec.checkVersion(want, r.rangeOf("requires")); d != nil {
-			r.report(d)
-		}
-	}
-	e.diags = append(e.diags, r.in.diags...)
 }
 
 // output evaluates an output's value in a view.

@@ -27,7 +27,7 @@ func TestWhatTheDocumentsShowIsASpec(t *testing.T) {
 		"reports/report.py":      "",
 		"Dockerfile":             "FROM scratch",
 		"secrets/svc":            "a password",
-		"billing/env.envctl.hcl": "variable \"database\" {}\noutput \"database\" {\n  value = var.database\n}\n",
+		"billing/env.envctl.hcl": "environment \"billing\" { version = \"1.3.0\" }\nvariable \"database\" {}\noutput \"database\" {\n  value = var.database\n}\n",
 	}
 	for name, vars := range map[string]map[string]string{
 		"README.md":        {"pas_host": "192.168.64.5"},

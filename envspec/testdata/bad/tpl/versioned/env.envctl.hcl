@@ -1,0 +1,1 @@
+environment "billing" { version = "1.3.0" }
