@@ -61,3 +61,32 @@ func BenchmarkLoadAndEvaluate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkForEach: each of n readers reads the element of its own key, and no other is made for it.
+func BenchmarkForEach(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := load(b, fmt.Sprintf(`environment "many" {}
+locals {
+  all = toset(flatten([for i in range(%d) : [for j in range(100) : "n${i}-${j}"]]))
+}
+container "db" {
+  for_each = local.all
+  image    = "postgres"
+  port "sql" { guest = 5432 }
+}
+container "app" {
+  for_each = local.all
+  image    = "app"
+  env      = { DB = container.db[each.key].port.sql.address }
+}
+`, n/100))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, diags := s.Evaluate(fixedFor(s), planted{}); diags.HasErrors() {
+					b.Fatal(diags)
+				}
+			}
+		})
+	}
+}
