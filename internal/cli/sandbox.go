@@ -81,12 +81,11 @@ func (w *world) oneSandbox(ctx context.Context) (*envspec.Container, topology.Id
 		Password: secret.Text{Value: made.Values["password"], Sensitive: true},
 		Key:      secret.Text{Value: made.Values["key"], Sensitive: true},
 	}
-	h, err := helpers()
+	h, err := w.helpers(ctx)
 	if err != nil {
 		return nil, identity, err
 	}
-	powershell, _ := w.Getenv("ENVCTL_SANDBOX_PWSH")
-	c, err := topology.Sandbox(sandboxAddr, identity, h, powershell)
+	c, err := topology.Sandbox(sandboxAddr, identity, h, w.powershell())
 	if err != nil {
 		return nil, identity, err
 	}
@@ -153,4 +152,13 @@ func (a *app) printSandbox(c *envspec.Container, id topology.Identity) error {
 
 func buildIdentity(c *envspec.Container) (string, error) {
 	return docker.BuildIdentity(c.Build, c.Platform)
+}
+
+// powershell is a folder with PowerShell for Windows, for sandboxes to run; "" where nobody named one.
+func (a *app) powershell() string {
+	dir, _ := a.Getenv("ENVCTL_SANDBOX_PWSH")
+	if dir == "" {
+		return ""
+	}
+	return a.abs(dir)
 }

@@ -27,6 +27,7 @@ type session struct {
 	*world
 	spec *envspec.Spec
 
+	helpers    topology.Helpers     // set where the spec has machines
 	observed   []providers.Observed // what the engine has; the machines are added by observeMachines
 	ports      *wire.Assignment
 	identities *identities
@@ -115,8 +116,8 @@ func (s *session) observe(ctx context.Context) error {
 		return err
 	})
 	if s.hasMachines() {
-		g.Go(func() error {
-			_, err := helpers() // needed next; meanwhile the engine answers
+		g.Go(func() (err error) {
+			s.helpers, err = s.world.helpers(gctx)
 			return err
 		})
 	}
@@ -214,14 +215,8 @@ func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (top
 		HostReachable: runtime.GOOS != "linux",
 	}
 	if len(env.Machines) > 0 {
-		var err error
-		if in.Helpers, err = helpers(); err != nil {
-			return nil, err
-		}
-		in.PowerShell, _ = s.Getenv("ENVCTL_SANDBOX_PWSH")
-		if in.PowerShell != "" {
-			in.PowerShell = s.abs(in.PowerShell)
-		}
+		in.Helpers = s.helpers
+		in.PowerShell = s.powershell()
 	}
 	bodies, err := topology.Bodies(in)
 	if err != nil {

@@ -64,16 +64,30 @@ func (w *world) close() error { return errors.Join(w.windows.Close(), w.docker.C
 // Unpacking takes longer than all else that is computed for a plan, so it is done once.
 var (
 	guestHelper = sync.OnceValues(func() (assets.Helper, error) { return assets.Guest("amd64") })
-	nodeHelper  = sync.OnceValues(func() (assets.Helper, error) { return assets.Node("amd64") })
+	nodeAMD64   = sync.OnceValues(func() (assets.Helper, error) { return assets.Node("amd64") })
+	nodeARM64   = sync.OnceValues(func() (assets.Helper, error) { return assets.Node("arm64") })
 )
 
-// helpers unpacks envctl's own programs, both at once.
-func helpers() (topology.Helpers, error) {
+// helpers unpacks envctl's own programs, all at once: the gateway's as the engine's processor needs it, the
+// sandbox's for amd64, which is what Wine runs.
+func (w *world) helpers(ctx context.Context) (topology.Helpers, error) {
 	var h topology.Helpers
 	var g errgroup.Group
 	g.Go(func() error {
-		node, err := nodeHelper()
+		platform, err := w.docker.Platform(ctx)
+		if err != nil {
+			return err
+		}
+		if h.Emulated = platform != "linux/amd64"; !h.Emulated {
+			return nil
+		}
+		node, err := nodeARM64()
 		h.Node = node.Raw
+		return err
+	})
+	g.Go(func() error {
+		node, err := nodeAMD64()
+		h.SandboxNode = node.Raw
 		return err
 	})
 	g.Go(func() error {
@@ -82,6 +96,9 @@ func helpers() (topology.Helpers, error) {
 		return err
 	})
 	err := g.Wait()
+	if !h.Emulated {
+		h.Node = h.SandboxNode
+	}
 	return h, err
 }
 

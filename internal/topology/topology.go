@@ -31,8 +31,11 @@ type Ports interface {
 
 // Helpers are envctl's own programs for the containers it makes.
 type Helpers struct {
-	Node  []byte // envctl-node, an ELF executable
-	Guest []byte // envctl-guest.exe
+	Node        []byte // envctl-node for the engine's processor, an ELF executable
+	SandboxNode []byte // the same for amd64
+	Guest       []byte // envctl-guest.exe for amd64
+	// Emulated says that the engine's processor is not amd64, which a sandbox needs.
+	Emulated bool
 }
 
 // Identity is what a sandbox is set up with. While planning only User and Fingerprint are real.
@@ -145,12 +148,15 @@ func Sandbox(a addr.Addr, id Identity, h Helpers, powershell string) (*envspec.C
 	}
 	c := &envspec.Container{
 		Addr:    a,
-		Build:   &envspec.Build{Files: sandbox.BuildContext(h.Node, h.Guest), Tag: "sandbox"},
+		Build:   &envspec.Build{Files: sandbox.BuildContext(h.SandboxNode, h.Guest), Tag: "sandbox"},
 		Ports:   []envspec.Port{{Name: "https", Guest: sandbox.HTTPSPort, Protocol: "tcp"}},
 		Files:   []envspec.File{{Path: sandbox.ConfigPath, Content: secret.Text{Value: string(config), Sensitive: true}, Mode: 0o400}},
 		Ready:   &envspec.Ready{Exec: sandbox.CheckCommand()},
 		Restart: "unless-stopped",
 		Init:    true,
+	}
+	if h.Emulated {
+		c.Platform = "linux/amd64"
 	}
 	if powershell != "" {
 		c.Volumes = []envspec.Volume{{Name: "pwsh", Source: powershell, Target: sandbox.PwshPath, ReadOnly: true}}
