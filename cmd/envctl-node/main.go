@@ -12,6 +12,7 @@ import (
 
 	"github.com/envctl/envctl/internal/hostlink"
 	"github.com/envctl/envctl/internal/sandbox"
+	"github.com/envctl/envctl/internal/volume"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -34,7 +35,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
+	case "volume":
+		return volume.Main(args, stderr)
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, relay or sandbox")
+	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, relay, sandbox or volume")
 	return 64
 }

@@ -143,7 +143,7 @@ wired together in both directions.
 		a.initCommand(), a.validateCommand(), a.lockCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
 		a.outputsCommand(), a.logsCommand(), a.execCommand(), a.sandboxCommand(), a.versionCommand(),
 		a.shellCommand(), a.cpCommand(), a.portsCommand(), a.stopCommand(), a.startCommand(), a.restartCommand(), a.pruneCommand(),
-		a.credentialsCommand(), a.envCommand(),
+		a.credentialsCommand(), a.envCommand(), a.snapshotCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {
 		wrapArgs(c)
