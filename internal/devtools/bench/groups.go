@@ -116,7 +116,13 @@ func (b *bench) containers() error {
 			fmt.Fprintf(b.out, "%d containers: with -full\n", n)
 			continue
 		}
-		if err := b.cycle(n, b.rounds(2, 4), b.rounds(7, 11)); err != nil {
+		err := b.cycle(n, b.rounds(2, 4), b.rounds(7, 11))
+		if err != nil && strings.Contains(err.Error(), "active endpoints") {
+			// Engine 20.10 does so now and then, whoever asks it; only its restart helps.
+			fmt.Fprintf(b.out, "%d containers: given up, the engine lost count of what is on a network, which stays until it restarts\n", n)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -129,7 +135,7 @@ func (b *bench) cycle(n, rounds, noops int) (err error) {
 	if !b.match.MatchString(label("up")) && !b.match.MatchString(label("no-op up")) && !b.match.MatchString(label("down")) {
 		return nil
 	}
-	name := fmt.Sprintf("bench-up-%d", n)
+	name := fmt.Sprintf("bench-up-%d-%d", n, os.Getpid())
 	dir, err := b.specs(name, b.sleepers(name, n))
 	if err != nil {
 		return err
