@@ -47,7 +47,7 @@ func explain(d *hcl.Diagnostic) {
 func missingStep(e hcl.Expression, ctx *hcl.EvalContext) (of, missing cty.Value) {
 	switch e := e.(type) {
 	case *hclsyntax.ScopeTraversalExpr:
-		of, diags := hcl.Traversal(e.Traversal[:1]).TraverseAbs(ctx)
+		of, diags := e.Traversal[:1].TraverseAbs(ctx)
 		if diags.HasErrors() {
 			return cty.NilVal, cty.NilVal
 		}

@@ -38,20 +38,6 @@ func isSecret(v cty.Value) bool {
 	return secret
 }
 
-// wholeIn gives the resource that is used whole somewhere in v, or "".
-func wholeIn(v cty.Value) string {
-	if !v.ContainsMarked() {
-		return ""
-	}
-	_, marks := v.UnmarkDeep()
-	for m := range marks {
-		if w, ok := m.(wholeMark); ok {
-			return w.address
-		}
-	}
-	return ""
-}
-
 // unorderedFunc keeps a value and its wires but not the ordering that they mean.
 func unorderedFunc() function.Function {
 	return function.New(&function.Spec{

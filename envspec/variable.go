@@ -1,6 +1,7 @@
 package envspec
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
@@ -91,7 +92,7 @@ func (v *variable) mismatch(val cty.Value, err error) string {
 
 // conversionError says where in a value a conversion failed, and why.
 func conversionError(err error) string {
-	if pathErr, ok := err.(cty.PathError); ok && len(pathErr.Path) > 0 {
+	if pathErr, ok := errors.AsType[cty.PathError](err); ok && len(pathErr.Path) > 0 {
 		return fmt.Sprintf("%s: %s", pathString(pathErr.Path), pathErr.Error())
 	}
 	return err.Error()

@@ -76,7 +76,7 @@ func (m *Machine) serveApply(ctx context.Context, in io.Reader, out io.Writer) e
 	return m.Apply(ctx, req, func(e guestproto.Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		lines.Encode(e) // whoever stopped reading has gone; the layer's bookkeeping goes on
+		_ = lines.Encode(e) // whoever stopped reading has gone; the layer's bookkeeping goes on
 	})
 }
 

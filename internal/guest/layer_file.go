@@ -45,15 +45,13 @@ func (fileKind) apply(_ context.Context, s *step) error {
 		return err
 	}
 	tmp := path + ".envctl-new"
-	removeFile(tmp)
+	_ = removeFile(tmp) // of an earlier try
 	if err := writeNew(tmp, s); err != nil {
-		removeFile(tmp)
-		return err
+		return errors.Join(err, removeFile(tmp))
 	}
 	if saved.Backup != "" {
 		if err := moveFile(path, saved.Backup); err != nil {
-			removeFile(tmp)
-			return err
+			return errors.Join(err, removeFile(tmp))
 		}
 	}
 	return replaceFile(tmp, path)

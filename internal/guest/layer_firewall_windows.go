@@ -76,7 +76,7 @@ func (firewallKind) apply(_ context.Context, s *step) error {
 	case errors.Is(err, endpointNotRegistered):
 		s.log("Windows Firewall does not run here: the rule counts from when it does")
 	case !errors.Is(err, errNoFirewallAPI):
-		return fmt.Errorf("Windows Firewall: %w", err)
+		return fmt.Errorf("the firewall of Windows: %w", err)
 	}
 	keys, values := r.stored()
 	return keys.set(values, func(before registrySaved) error { return s.save(firewallSaved{Keys: &before}) })
@@ -97,7 +97,7 @@ func (firewallKind) undo(_ context.Context, s *step) error {
 	}
 	err = withFirewall(func(f firewallAPI) error { return f.remove(r.name) })
 	if err != nil && !errors.Is(err, errNoFirewallAPI) {
-		return fmt.Errorf("Windows Firewall: %w", err)
+		return fmt.Errorf("the firewall of Windows: %w", err)
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (firewallKind) observe(_ context.Context, s *step) (string, error) {
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("Windows Firewall: %w", err)
+		return "", fmt.Errorf("the firewall of Windows: %w", err)
 	}
 	if !held {
 		return "the rule is gone or was changed", nil

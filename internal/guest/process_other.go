@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -54,7 +55,7 @@ func startProcess(c command) (*process, error) {
 
 func (p *osProcess) wait() (uint32, error) {
 	err := p.cmd.Wait()
-	if _, ok := err.(*exec.ExitError); ok {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = nil
 	}
 	return uint32(p.cmd.ProcessState.ExitCode()), err

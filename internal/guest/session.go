@@ -115,7 +115,7 @@ func (s *server) execLine(ctx context.Context, channel ssh.Channel, line string,
 	if err != nil {
 		fmt.Fprintf(channel.Stderr(), "%v\r\n", err)
 	}
-	if context.Cause(ctx) == errSignal {
+	if errors.Is(context.Cause(ctx), errSignal) {
 		return controlC
 	}
 	return code

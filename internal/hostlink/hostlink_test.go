@@ -2,6 +2,7 @@ package hostlink_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -77,7 +78,7 @@ func TestAMachineThatIsAwayIsAnErrorAtTheOtherEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if n, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if n, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("read %d bytes, error %v; want a reset", n, err)
 	}
 	cancel()

@@ -30,7 +30,7 @@ func stack(op *Operation, sandbox providers.Action) {
 		have, drifted = op.Observed.Manifest.Layers, op.Observed.Drifted
 	}
 
-	why := ""
+	var why string
 	op.Keep, why = shared(desired, have, drifted)
 	for _, l := range desired[:op.Keep] {
 		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Keep})

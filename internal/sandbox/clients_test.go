@@ -70,7 +70,9 @@ func TestMasterzen(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			var stdout, stderr bytes.Buffer
-			line, code, err := "echo err >&2; exit 3", 0, error(nil)
+			line := "echo err >&2; exit 3"
+			var code int
+			var err error
 			if tt.input > 0 {
 				code, err = client.RunWithContextWithInput(ctx, "cat;"+line, &stdout, &stderr, bytes.NewReader(make([]byte, tt.input)))
 			} else {

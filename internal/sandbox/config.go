@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"time"
 )
 
 // What the host's side needs to know of a sandbox's container.
@@ -70,14 +68,3 @@ func loadConfig(name string) (Config, error) {
 	}
 	return c, nil
 }
-
-// tls gives the server's side of HTTPS.
-func (c Config) tls() (*tls.Config, error) {
-	pair, err := tls.X509KeyPair([]byte(c.Certificate), []byte(c.Key))
-	if err != nil {
-		return nil, fmt.Errorf("the sandbox's certificate: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
-}
-
-func (c Config) latency() time.Duration { return time.Duration(c.LatencyMillis) * time.Millisecond }

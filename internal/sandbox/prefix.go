@@ -1,3 +1,5 @@
+//go:build unix
+
 package sandbox
 
 import (
@@ -35,7 +37,7 @@ func (p prefix) path(windows string) (string, error) {
 	full = strings.ReplaceAll(full, "/", `\`)
 	rest, ok := strings.CutPrefix(strings.ToUpper(full[:min(3, len(full))]), `C:\`)
 	if !ok || rest != "" {
-		return "", fmt.Errorf("%q is not a path on drive C:", windows)
+		return "", fmt.Errorf("%q is not a path on the drive C", windows)
 	}
 	at := filepath.Join(string(p), "drive_c")
 	for part := range strings.SplitSeq(full[3:], `\`) {

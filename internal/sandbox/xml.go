@@ -44,7 +44,7 @@ func parseXML(data []byte) (*element, error) {
 	var stack []*element
 	for {
 		tok, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -199,9 +199,7 @@ func (l *link) lost(err error) error {
 func (l *link) authError(resp *http.Response) error {
 	e := &AuthError{URL: l.cfg.URL(), User: l.cfg.User, Auth: l.cfg.Auth}
 	for _, v := range resp.Header.Values("WWW-Authenticate") {
-		for _, scheme := range schemes(v) {
-			e.Offered = append(e.Offered, scheme)
-		}
+		e.Offered = append(e.Offered, schemes(v)...)
 	}
 	return e
 }
