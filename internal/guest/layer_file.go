@@ -104,7 +104,7 @@ func (fileKind) undo(_ context.Context, s *step) error {
 	if ok, err := s.saved(&saved); !ok {
 		return err
 	}
-	removeFile(saved.Path + ".envctl-new")
+	_ = removeFile(saved.Path + ".envctl-new") // of a try that was cut short
 	if saved.Backup == "" {
 		if err := removeFile(saved.Path); err != nil {
 			return err

@@ -169,7 +169,7 @@ func (p regPath) deleteIfEmpty(path string) {
 	info, err := k.Stat()
 	k.Close()
 	if err == nil && info.SubKeyCount == 0 && info.ValueCount == 0 {
-		deleteKey(p.root, path, p.view)
+		_ = deleteKey(p.root, path, p.view) // somebody put something in it: it stays
 	}
 }
 

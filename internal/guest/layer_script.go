@@ -84,7 +84,7 @@ func (s *step) runScript(ctx context.Context, text secret.Text) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	removeFile(file)
+	_ = removeFile(file) // of a run that was cut short
 	f, err := makePrivateFile(file)
 	if err != nil {
 		return err

@@ -72,7 +72,6 @@ func TestMasterzen(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			line := "echo err >&2; exit 3"
 			var code int
-			var err error
 			if tt.input > 0 {
 				code, err = client.RunWithContextWithInput(ctx, "cat;"+line, &stdout, &stderr, bytes.NewReader(make([]byte, tt.input)))
 			} else {
