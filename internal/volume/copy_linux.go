@@ -76,7 +76,7 @@ func (c *copying) entry(from, to string) error {
 		return &fs.PathError{Op: "lstat", Path: from, Err: err}
 	}
 	kind := is.Mode & unix.S_IFMT
-	id := inode{uint64(is.Dev), is.Ino}
+	id := inode{is.Dev, is.Ino}
 	if first, linked := c.links[id]; linked && kind != unix.S_IFDIR {
 		return os.Link(first, to)
 	}
