@@ -195,7 +195,7 @@ func (w *walk) undo(ctx context.Context, s *step, top *guestproto.ManifestLayer)
 	if err := w.m.writeManifest(w.man); err != nil {
 		return w.failed(id, err)
 	}
-	removeFile(s.file)
+	_ = removeFile(s.file) // sealed, and of no more use; it goes with the folder at the latest
 	w.emit(guestproto.Event{Type: "done", Layer: id, Message: "undone"})
 	return nil
 }

@@ -153,7 +153,7 @@ func (w *waiter) watch(ctx context.Context, ended context.CancelCauseFunc) {
 	select {
 	case <-done:
 		ended(errEnded)
-	case <-failed: // ctx ended, or the engine went away; the next try finds out
+	case <-failed: //nolint:errcheck // ctx ended, or the engine went away; the next try finds out
 	}
 }
 
