@@ -24,7 +24,7 @@ var floors = [][]string{
 	},
 	{"envspec", "providers"},
 	{ // what is decided, and the roles that run in helpers
-		"internal/plan", "internal/wire", "internal/credential", "internal/resolve", "internal/resolve",
+		"internal/plan", "internal/wire", "internal/composeimport", "internal/credential", "internal/resolve", "internal/resolve",
 		"internal/sandbox", "internal/guest",
 	},
 	{"providers/docker", "providers/windows"},
@@ -54,7 +54,8 @@ var only = map[string][]string{
 	"filippo.io/age":                           {"internal/credential"},
 	"github.com/hashicorp/hcl/v2/hclparse":     {"envspec"},
 	"github.com/hashicorp/hcl/v2/hclsyntax":    {"envspec"},
-	"github.com/hashicorp/hcl/v2/hclwrite":     {"envspec"},
+	"github.com/hashicorp/hcl/v2/hclwrite":     {"envspec", "internal/composeimport"},
+	"github.com/compose-spec/compose-go":       {"internal/composeimport"},
 	"github.com/hashicorp/hcl/v2/ext/dynblock": {"envspec"},
 }
 
