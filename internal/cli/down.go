@@ -14,7 +14,7 @@ import (
 	"github.com/envctl/envctl/providers"
 )
 
-type downOptions struct{ volumes, keepImages bool }
+type downOptions struct{ volumes, keepImages, leaveMachines bool }
 
 func (a *app) downCommand() *cobra.Command {
 	var opts downOptions
@@ -34,6 +34,8 @@ folder, name the instance with --name.`,
 	a.specFlags(c)
 	c.Flags().BoolVar(&opts.volumes, "volumes", false, "remove named volumes and generated credentials too")
 	c.Flags().BoolVar(&opts.keepImages, "keep-images", false, "keep the images, so that the next up need not build them")
+	c.Flags().BoolVar(&opts.leaveMachines, "leave-machines", false,
+		"leave what was set up on machines that envctl did not make, as where one is gone for good")
 	return c
 }
 
@@ -104,9 +106,11 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 		return err
 	}
 	nobody := func(addr.Addr) bool { return false }
-	machines, err := w.abandoned(ctx, observed, nobody)
-	if err != nil {
-		return err
+	var machines []providers.Observed
+	if !opts.leaveMachines {
+		if machines, err = w.abandoned(ctx, observed, nobody); err != nil {
+			return err
+		}
 	}
 	if err := w.stopGateways(ctx, observed, func(addr.Addr) bool { return true }); err != nil {
 		return err

@@ -77,7 +77,7 @@ func (w *world) recorded(ctx context.Context, gw providers.Observed) (*envspec.M
 		err = errNoPassword
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a, err)
+		return nil, err
 	}
 	return &envspec.Machine{Addr: a, Address: r.Address, WinRM: envspec.WinRM{
 		Credential: r.Credential.Name, User: v.Username, Password: secret.Text{Value: v.Password, Sensitive: true},
@@ -96,7 +96,8 @@ func (w *world) abandoned(ctx context.Context, observed []providers.Observed, st
 		}
 		m, err := w.recorded(ctx, o)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("what was set up on it cannot be undone: %w", err))
+			errs = append(errs, fmt.Errorf("what was set up on %s cannot be undone: %w; \"envctl down --leave-machines\" leaves it there",
+				o.Addr.Sibling(addr.Windows), err))
 		} else if m != nil {
 			ask = append(ask, m)
 		}
@@ -106,6 +107,9 @@ func (w *world) abandoned(ctx context.Context, observed []providers.Observed, st
 	}
 	seen, err := w.windows.Observe(ctx, w.instance, ask)
 	for i := range seen {
+		if seen[i].State == providers.Unreachable {
+			err = errors.Join(err, fmt.Errorf("%s is out of reach: %s; \"envctl down --leave-machines\" leaves what was set up there", seen[i].Addr, seen[i].Detail))
+		}
 		// Its gateway goes after it, since that holds the record of it.
 		seen[i].After = []addr.Addr{seen[i].Addr.Sibling(addr.Gateway)}
 	}

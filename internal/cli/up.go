@@ -88,6 +88,9 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 	if s.json || s.quiet {
 		return nil
 	}
+	if _, live := s.terminal(); live && len(env.Outputs) > 0 {
+		fmt.Fprintln(s.Err)
+	}
 	return printOutputs(s.app, env.Outputs, false)
 }
 
