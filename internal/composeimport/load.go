@@ -66,7 +66,7 @@ func load(ctx context.Context, o Options) (*source, error) {
 
 	var err error
 	if s.project, err = loader.LoadWithContext(ctx, s.details(files), s.options(false)); err != nil {
-		return nil, fmt.Errorf("%s is not a Compose file that can be read: %w", strings.Join(o.Files, ", "), err)
+		return nil, fmt.Errorf("%s cannot be read as Compose would; where it lacks the value of a variable, set it in .env beside it: %w", strings.Join(o.Files, ", "), err)
 	}
 	if s.raw, err = loader.LoadModelWithContext(ctx, s.details(files), s.options(true)); err != nil {
 		s.raw = nil // some variables shape the file itself: then all are resolved

@@ -46,7 +46,7 @@ func (s *service) usual() uint32 {
 	image, _, _ := strings.Cut(strings.ToLower(path.Base(s.Image)), ":")
 	image, _, _ = strings.Cut(image, "@")
 	for _, known := range images {
-		if image == known.part || strings.HasPrefix(image, known.part) && !strings.Contains(image, "-") {
+		if image == known.part || strings.HasSuffix(image, "-"+known.part) || strings.HasPrefix(image, known.part) && !strings.Contains(image, "-") {
 			return known.port
 		}
 	}

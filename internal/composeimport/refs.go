@@ -10,6 +10,7 @@ import (
 var (
 	hostPort   = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*:\d{1,5}`)
 	hostInURL  = regexp.MustCompile(`([a-z][a-z0-9]*)(?:\+[a-z0-9]+)?://(?:[^/@\s"']*@)?([A-Za-z0-9][A-Za-z0-9._-]*)`)
+	hostWord   = regexp.MustCompile(`(?i)(HOST|SERVER|ADDR|ENDPOINT|URL|URI|BROKER|CONNECT|PEER)|^command$|^entrypoint$`)
 	hostSuffix = regexp.MustCompile(`(?i)(^|_)(HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT|URL|URI|SEEDS|BROKERS?|HOSTS)$`)
 )
 
@@ -20,6 +21,9 @@ const (
 
 // host finds the service that a name means to another.
 func (im *importer) host(from *service, name string) *service {
+	if name == "" {
+		return nil
+	}
 	for _, link := range from.Links {
 		if to, alias, ok := strings.Cut(link, ":"); ok && alias == name {
 			return im.byName[to]
@@ -77,7 +81,7 @@ func (im *importer) refer(from *service, t text, name string) (text, []string) {
 		switch {
 		case cannot(from, to) != "":
 			notes = append(notes, mark+cannot(from, to))
-		case inURL || to.listens(uint32(guest)):
+		case inURL || to.listens(uint32(guest)) || guest >= 1024 && hostWord.MatchString(name):
 			ref := im.reference(from, to, uint32(guest), "address", why)
 			b.WriteString(t.s[last:at[0]] + out.add(expr{code: ref, value: t.s[at[0]:at[1]]}))
 			last = at[1]

@@ -10,6 +10,8 @@ environment "mesh" {}
 container "a_one" {
   image = "example/a"
   env = {
+    BOOTSTRAP_SERVERS = container.b.port.p29092.address
+    EMPTY_HOST        = ""
     # compose: b:2 may be the address of container.b; if so, declare its port 2 and refer to that
     MAYBE     = "b:2"
     PEER      = "http://${container.b.port.p7001.address}/x"
@@ -36,12 +38,17 @@ container "b" {
   port "p7001" {
     guest = 7001
   }
+  # known from BOOTSTRAP_SERVERS of a_one
+  port "p29092" {
+    guest = 29092
+  }
 }
 
 container "c" {
   image = "example/c"
   env = {
-    BEE_ADDR = unordered(container.b.port.p7001.host)
+    # compose: bee is container.b, but its port is not certain; declare it and refer to its .host
+    BEE_ADDR = "bee"
     SEE_HOST = unordered(container.a_one.port.p7000.host)
     SEE_PORT = unordered(container.a_one.port.p7000.port)
   }
