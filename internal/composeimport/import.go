@@ -69,10 +69,10 @@ func Import(ctx context.Context, o Options) (*Result, error) {
 		edges: map[string]map[string]bool{}, mounted: map[string][]string{}, pinned: map[string]string{},
 	}
 	im.survey()
-	w := &writer{}
 	for _, s := range im.services {
 		im.prepare(s)
 	}
+	w := &writer{}
 	body := &writer{}
 	carried := 0
 	for _, s := range im.services {
@@ -153,6 +153,7 @@ func (im *importer) topLevel(w *writer) {
 	for _, name := range sorted(p.Volumes) {
 		v := p.Volumes[name]
 		v.Name = withoutDefault(v.Name, p.Name+"_"+name)
+		v.Driver = withoutDefault(v.Driver, "local")
 		w.leftover("volume "+name, v)
 	}
 	for _, name := range sorted(p.Models) {

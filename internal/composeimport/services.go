@@ -21,7 +21,7 @@ type service struct {
 	unable string   // why there is no container; "" where there is one
 	ports  []*port
 	env    []entry
-	cmd    map[string][]text // command, entrypoint, healthcheck
+	cmd    map[string][]text // command and entrypoint
 	after  []string          // depends_on that can be carried
 	notes  []string          // comments that belong to the body as a whole
 }

@@ -1,7 +1,6 @@
 package composeimport
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -196,12 +195,4 @@ func identifier(s string) string {
 		return "x"
 	}
 	return b.String()
-}
-
-// count says how many there are of something.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
