@@ -192,15 +192,13 @@ func (s *session) lookAtMachine(ctx context.Context, m *envspec.Machine, is map[
 	switch {
 	case err != nil:
 		return providers.Unreachable, err.Error()
-	case len(seen) == 0 || seen[0].Manifest == nil && seen[0].State != providers.Unreachable:
+	case len(seen) == 0 || seen[0].Manifest == nil && seen[0].State != providers.Unreachable && len(m.Layers) > 0:
 		return providers.Missing, "not set up yet"
 	case seen[0].State == providers.Unreachable:
 		return seen[0].State, seen[0].Detail
 	}
-	for _, l := range seen[0].Manifest.Layers {
-		if !l.Complete {
-			return providers.Failed, fmt.Sprintf("%s.%s was not applied to the end", l.Kind, l.Name)
-		}
+	if seen[0].State == providers.Failed {
+		return seen[0].State, seen[0].Detail
 	}
 	return s.check(ctx, providers.Change{Action: providers.None, Instance: s.instance,
 		Node: providers.Node{Addr: m.Addr, Body: m}, Observed: &seen[0]})

@@ -109,6 +109,7 @@ func TestMake(t *testing.T) {
 			"delete container.b: no longer in the spec\ndelete container.a: no longer in the spec\ncreate container.new: not there yet\n"},
 		{"a fresh machine", []providers.Node{machine(t, layer("A", "1"), layer("B", "2"))}, nil,
 			"create windows.pas: not set up yet\n  apply env.A: new\n  apply env.B: new\n"},
+		{"a machine without layers", []providers.Node{machine(t)}, nil, "none windows.pas\n"},
 		{"a layer in the middle changed", []providers.Node{machine(t, layer("A", "1"), layer("B", "2b"), layer("C", "3b"))},
 			[]providers.Observed{setUp(t, applied("A", "1"), applied("B", "2"), applied("C", "3"))},
 			"update windows.pas: env.B: changed\n  keep env.A\n  undo env.C\n  undo env.B\n  apply env.B: changed\n  apply env.C: a layer under it changed\n"},

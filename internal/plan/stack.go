@@ -24,6 +24,7 @@ func stack(op *Operation, sandbox providers.Action) {
 		op.Action, op.Keep = providers.Update, providers.KeepUnknown
 		op.Cause = fmt.Sprintf("out of reach now (%s); its layers are compared once it is back", op.Observed.Detail)
 		return
+	case fresh && len(desired) == 0: // nothing is to be set up on it
 	case fresh:
 		op.Action, op.Cause = providers.Create, "not set up yet"
 	default:

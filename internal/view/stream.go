@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/providers"
@@ -102,6 +104,9 @@ func Quiet(w io.Writer, color bool) *Stream {
 	})
 }
 
+// maxProgress is how many columns of what goes on are shown: a step of a build may be a whole script.
+const maxProgress = 160
+
 type plain struct {
 	style
 	w     *bufio.Writer
@@ -121,7 +126,7 @@ func (p *plain) event(e event.Event) error {
 	case event.Progress:
 		if key := e.Layer + e.Message; e.Message != "" && p.last[e.Address] != key {
 			p.last[e.Address] = key
-			p.line(e, "", "", "", e.Message)
+			p.line(e, "", "", "", ansi.Truncate(e.Message, maxProgress, "…"))
 		}
 	case event.Log:
 		if e.Layer == "" {
