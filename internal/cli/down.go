@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -56,17 +58,15 @@ func (a *app) down(opts downOptions) error {
 	return errors.Join(errs...)
 }
 
-// instances finds what -C or --name mean among all that is there: every environment with the instance's name,
-// since the one in the spec may have been renamed.
+// instances finds what is meant by the spec's folder, or by an instance's name, among all that is there. The
+// spec need not be right for that: its folder stands on what was made from it. In a folder, only that
+// environment's instance is meant, under the name that it has in the spec or had when it was made.
 func (a *app) instances(ctx context.Context) ([]providers.Instance, error) {
-	dir, err := a.specDir()
-	if err != nil && a.name == "" {
-		return nil, err
+	dir, noSpec := a.specDir()
+	if noSpec != nil && a.instanceName() == "" {
+		return nil, noSpec
 	}
-	if err != nil {
-		dir = a.Dir
-	}
-	id, err := a.instanceID(dir)
+	id, err := a.instanceID(cmp.Or(dir, a.Dir))
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +79,24 @@ func (a *app) instances(ctx context.Context) ([]providers.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []providers.Instance
-	for _, i := range all {
-		if i.ID == id {
-			found = append(found, i)
-		}
+	named := slices.DeleteFunc(all, func(i providers.Instance) bool { return i.ID != id })
+	if a.instanceName() == "" {
+		return named, nil // the id is the folder's own
 	}
-	return found, nil
+	if noSpec == nil {
+		spec, _, _ := a.load() // for its name alone; what is wrong with it does not matter here
+		return slices.DeleteFunc(named, func(i providers.Instance) bool {
+			return i.SpecDir != dir && (spec == nil || i.Environment != spec.Name)
+		}), nil
+	}
+	if len(named) > 1 {
+		var names []string
+		for _, i := range named {
+			names = append(names, fmt.Sprintf("%s in %s", i.Environment, i.SpecDir))
+		}
+		return nil, fmt.Errorf("several environments have an instance %q (%s); name the folder of the one that is meant with -C", id, join(names))
+	}
+	return named, nil
 }
 
 func (a *app) downInstance(i providers.Instance, opts downOptions) error {

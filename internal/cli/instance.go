@@ -14,10 +14,7 @@ var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
 // instanceID gives the name of an instance: what --name says, or a short hash of this computer and the
 // spec's real folder, so that two checkouts, or two people on one engine, never meet.
 func (a *app) instanceID(dir string) (string, error) {
-	name := a.name
-	if name == "" {
-		name, _ = a.Getenv("ENVCTL_NAME")
-	}
+	name := a.instanceName()
 	if name != "" {
 		if !instanceName.MatchString(name) {
 			return "", usagef("the instance name %q may hold lower-case letters, digits and dashes only, 31 at the most", name)
@@ -35,6 +32,15 @@ func (a *app) instanceID(dir string) (string, error) {
 func folderID(real string) string {
 	sum := sha256.Sum256([]byte(computerID() + "\x00" + real))
 	return hex.EncodeToString(sum[:4])
+}
+
+// instanceName is the name that somebody gave: --name, or ENVCTL_NAME.
+func (a *app) instanceName() string {
+	if a.name != "" {
+		return a.name
+	}
+	name, _ := a.Getenv("ENVCTL_NAME")
+	return name
 }
 
 // computerID is something that stays the same on one computer and differs on the next.
