@@ -92,11 +92,11 @@ func (w *world) oneSandbox(ctx context.Context) (*envspec.Container, topology.Id
 	c.Restart = "no"
 	c.After = []addr.Addr{topology.NetworkAddr}
 	c.Ports = append(c.Ports, envspec.Port{Name: "http", Guest: sandbox.HTTPPort, Protocol: "tcp"})
-	taken, err := w.taken(ctx)
+	published, err := w.docker.PortsInUse(ctx)
 	if err != nil {
 		return nil, identity, err
 	}
-	in := wire.Input{Environment: w.instance.Environment, Instance: w.instance.ID, Taken: taken}
+	in := wire.Input{Environment: w.instance.Environment, Instance: w.instance.ID, Taken: taken(ctx, published)}
 	for _, p := range c.Ports {
 		in.ExtraHost = append(in.ExtraHost, addr.Endpoint{Addr: c.Addr, Port: p.Name})
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/wire"
 	"github.com/envctl/envctl/providers"
+	"github.com/envctl/envctl/providers/docker"
 )
 
 // session is one spec against one instance, from the files to the plan. Each step asks the one before it.
@@ -104,14 +105,10 @@ func (s *session) wants(a addr.Addr) bool {
 
 // observe asks the engine what there is, and assigns the ports with that in mind.
 func (s *session) observe(ctx context.Context) error {
-	var taken wire.Taken
+	var published []docker.PortInUse
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		s.observed, err = s.docker.Observe(gctx, s.instance)
-		return err
-	})
-	g.Go(func() (err error) {
-		taken, err = s.taken(gctx)
+		s.observed, published, err = s.docker.Survey(gctx, s.instance)
 		return err
 	})
 	if s.hasMachines() {
@@ -123,7 +120,7 @@ func (s *session) observe(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return s.assignPorts(taken)
+	return s.assignPorts(taken(ctx, published))
 }
 
 func (s *session) hasMachines() bool {

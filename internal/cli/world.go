@@ -103,11 +103,7 @@ func (w *world) helpers(ctx context.Context) (topology.Helpers, error) {
 }
 
 // taken says which host ports are in use: published by a container, or held by a process.
-func (w *world) taken(ctx context.Context) (wire.Taken, error) {
-	published, err := w.docker.PortsInUse(ctx)
-	if err != nil {
-		return nil, err
-	}
+func taken(ctx context.Context, published []docker.PortInUse) wire.Taken {
 	holders := make(map[int]string, len(published))
 	for _, p := range published {
 		holders[p.Port] = "container " + p.Holder
@@ -118,5 +114,5 @@ func (w *world) taken(ctx context.Context) (wire.Taken, error) {
 			return holder, true
 		}
 		return host(port)
-	}, nil
+	}
 }

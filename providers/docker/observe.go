@@ -32,23 +32,47 @@ func (p *Provider) ObserveAll(ctx context.Context) ([]providers.Observed, error)
 }
 
 func (p *Provider) observe(ctx context.Context, filter filters.Args) ([]providers.Observed, error) {
-	if err := p.connect(ctx); err != nil {
+	containers, networks, err := p.list(ctx, filter, filter)
+	if err != nil {
 		return nil, err
 	}
-	var containers []container.Summary
-	var networks []network.Summary
+	return p.observed(ctx, containers, networks)
+}
+
+// Survey is Observe and PortsInUse with one list of containers between them.
+func (p *Provider) Survey(ctx context.Context, i providers.Instance) ([]providers.Observed, []PortInUse, error) {
+	containers, networks, err := p.list(ctx, filters.Args{}, instanceFilter(i))
+	if err != nil {
+		return nil, nil, err
+	}
+	ports := portsInUse(containers)
+	ours := slices.DeleteFunc(containers, func(c container.Summary) bool {
+		return c.Labels[labelEnvironment] != i.Environment || c.Labels[labelInstance] != i.ID
+	})
+	observed, err := p.observed(ctx, ours, networks)
+	return observed, ports, err
+}
+
+// list asks for containers and networks at once.
+func (p *Provider) list(ctx context.Context, ofContainers, ofNetworks filters.Args) (containers []container.Summary, networks []network.Summary, err error) {
+	if err := p.connect(ctx); err != nil {
+		return nil, nil, err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		containers, err = p.api.ContainerList(gctx, container.ListOptions{All: true, Filters: filter})
+		containers, err = p.api.ContainerList(gctx, container.ListOptions{All: true, Filters: ofContainers})
 		return err
 	})
 	g.Go(func() (err error) {
-		networks, err = p.api.NetworkList(gctx, network.ListOptions{Filters: filter})
+		networks, err = p.api.NetworkList(gctx, network.ListOptions{Filters: ofNetworks})
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return nil, p.explain(err)
-	}
+	err = g.Wait()
+	return containers, networks, p.explain(err)
+}
+
+// observed says how the resources are that lists have.
+func (p *Provider) observed(ctx context.Context, containers []container.Summary, networks []network.Summary) ([]providers.Observed, error) {
 	var all []providers.Observed
 	for _, n := range networks {
 		if o, ok := fromLabels(n.Labels); ok && o.Addr.Kind == addr.Network {
@@ -185,6 +209,10 @@ func (p *Provider) PortsInUse(ctx context.Context) ([]PortInUse, error) {
 	if err != nil {
 		return nil, p.explain(err)
 	}
+	return portsInUse(containers), nil
+}
+
+func portsInUse(containers []container.Summary) []PortInUse {
 	var ports []PortInUse
 	for _, c := range containers {
 		held := PortInUse{Protocol: "tcp"}
@@ -215,7 +243,7 @@ func (p *Provider) PortsInUse(ctx context.Context) ([]PortInUse, error) {
 	slices.SortFunc(ports, func(a, b PortInUse) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Holder, b.Holder))
 	})
-	return ports, nil
+	return ports
 }
 
 // unhealthy is the Detail of a container that runs and whose own health check fails.
