@@ -69,13 +69,13 @@ func TestIsolationReachesTheContainer(t *testing.T) {
 	w := newWorld(t)
 	c := sleeper("isolated")
 	c.Hostname, c.DNS, c.ReadOnly, c.ShmSize = "other.example", []string{"192.0.2.53"}, true, 8<<20
-	c.Ulimits = []envspec.Ulimit{{Name: "nofile", Soft: 100, Hard: 200}}
+	c.Ulimits = []envspec.Ulimit{{Name: "nproc", Soft: 100, Hard: 200}}
 	c.Sysctls = map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"}
 	c.Devices = []envspec.Device{{Host: "/dev/null", Container: "/dev/nothing", Permissions: "rw"}}
 	c.GroupAdd, c.CapDrop, c.SecurityOpt = []string{"4711"}, []string{"CHOWN"}, []string{"no-new-privileges"}
 	c.Logging = &envspec.Logging{Driver: "json-file", Options: map[string]string{"max-size": "1m"}}
 	w.must(w.up(providers.Create, node(c, "1")))
-	got := w.run(c.Addr, "/bin/sh", "-c", `hostname; touch /x 2>&1 | grep -o Read-only; ulimit -Sn; ulimit -Hn
+	got := w.run(c.Addr, "/bin/sh", "-c", `hostname; touch /x 2>&1 | grep -o Read-only; ulimit -Sp; ulimit -Hp
 		cat /proc/sys/net/ipv4/ip_unprivileged_port_start; test -c /dev/nothing && echo device; id -G; grep -o 'size=8192k' /proc/mounts; grep NoNewPrivs /proc/self/status`)
 	want := "other.example\nRead-only\n100\n200\n0\ndevice\n0 4711\nsize=8192k\nNoNewPrivs:\t1"
 	if got != want {
