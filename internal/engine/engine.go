@@ -48,6 +48,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrSkipped is why an operation was not tried.
 var ErrSkipped = errors.New("skipped, because something it needs failed")
 
+// ErrNotStarted is wrapped with why the run was stopped before an operation had its turn.
+var ErrNotStarted = errors.New("not started")
+
 // Run carries out p and returns when nothing of it runs any more. When stop ends, nothing new is
 // started, what merely prepares or waits is cancelled, and what changes something is finished; when
 // now ends, that is cancelled too. The error joins an *Error for each operation that failed or was cut
@@ -100,7 +103,7 @@ func (r *run) operation(now, stop context.Context, op plan.Operation) (err error
 		switch {
 		case err == nil:
 			report(event.Event{Type: event.Done, Action: string(op.Action), Seconds: took})
-		case errors.Is(err, ErrSkipped):
+		case errors.Is(err, ErrSkipped) || errors.Is(err, ErrNotStarted):
 			report(event.Event{Type: event.Skipped, Action: string(op.Action), Message: err.Error()})
 		default:
 			report(event.Event{Type: event.Failed, Action: string(op.Action), Error: err.Error(), Seconds: took})
@@ -115,19 +118,23 @@ func (r *run) operation(now, stop context.Context, op plan.Operation) (err error
 
 	// An image is built while what its container waits for is still starting.
 	prepared := make(chan error, 1)
+	preparing, giveUp := context.WithCancel(stop)
+	defer giveUp()
 	if changes(op.Action) {
 		go func() {
-			prepared <- r.limited(stop, r.prepare, func() error { return p.Prepare(stop, change, report) })
+			prepared <- r.limited(preparing, r.prepare, func() error { return p.Prepare(preparing, change, report) })
 		}()
 	} else {
 		prepared <- nil
 	}
 	blocked := r.wait(stop, op)
-	if err := <-prepared; err != nil && blocked == nil {
-		return err
-	}
 	if blocked != nil {
+		giveUp()
+		<-prepared
 		return blocked
+	}
+	if err := <-prepared; err != nil {
+		return err
 	}
 	began = time.Now()
 	if op.Action != providers.None {
@@ -166,7 +173,7 @@ func (r *run) wait(stop context.Context, op plan.Operation) error {
 		failed = failed || before.err != nil
 	}
 	if stop.Err() != nil {
-		return context.Cause(stop)
+		return fmt.Errorf("%w: %w", ErrNotStarted, context.Cause(stop))
 	}
 	if failed {
 		return ErrSkipped

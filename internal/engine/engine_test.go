@@ -154,6 +154,19 @@ func TestFailureSkipsDependentsAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestPreparationOfWhatIsSkippedIsGivenUp(t *testing.T) {
+	w := &world{on: map[string]func(context.Context) error{
+		"apply db":    func(context.Context) error { return errors.New("boom") },
+		"prepare web": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, // would take for ever
+	}}
+	if err := w.run(t.Context(), t.Context(), create(t, "web:db", "db")); err == nil {
+		t.Error("no error")
+	}
+	if got := w.saw(event.Skipped); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("skipped %q", got)
+	}
+}
+
 func TestInterruptFinishesWhatChangesAndStartsNothing(t *testing.T) {
 	interrupted := errors.New("interrupted")
 	stop, cancel := context.WithCancelCause(t.Context())
@@ -172,6 +185,9 @@ func TestInterruptFinishesWhatChangesAndStartsNothing(t *testing.T) {
 	}
 	if !applied {
 		t.Error("the application of db was cut off")
+	}
+	if got := w.saw(event.Skipped); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("not started: %q", got)
 	}
 	if slices.Contains(w.calls, "apply web") || slices.Contains(w.calls, "ready db") {
 		t.Errorf("started after the interrupt: %q", w.calls)
