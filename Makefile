@@ -45,6 +45,7 @@ bin/msi/pas.exe: FORCE
 	@cmp -s $@.new $@ || { cp $@.new $@; echo "built $@"; }
 
 $(FILES)/%.gz: bin/helpers/%
+	@{ sha256sum $< 2>/dev/null || shasum -a 256 $<; } | cut -d ' ' -f 1 > $(@:.gz=.sha256)
 	gzip -n -9 -c $< > $@.new && mv $@.new $@
 
 # The path bin/helpers/% above matches no target with a pattern of its own in make 3.81; name them.
@@ -80,6 +81,6 @@ generate: ## whatever go:generate makes
 	$(GO) generate ./...
 
 clean: ## remove what make built
-	rm -rf bin dist $(FILES)/*.gz $(FILES)/*.new $(MSI)
+	rm -rf bin dist $(FILES)/*.gz $(FILES)/*.sha256 $(FILES)/*.new $(MSI)
 
 FORCE:

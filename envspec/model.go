@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/guestproto"
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -140,7 +141,7 @@ type Build struct {
 	Target     string
 	Args       map[string]secret.Text
 	// Files is a whole context held in memory, by slash path; envctl's own images come so.
-	Files map[string][]byte
+	Files map[string]blob.Blob
 	// From gives the base images of the Dockerfile the digests or image ids that are locked, by the
 	// reference as written; one that is missing is taken as written. Part of the build's identity.
 	From map[string]string

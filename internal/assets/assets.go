@@ -7,13 +7,14 @@ package assets
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"embed"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
+
+	"github.com/envctl/envctl/internal/blob"
 )
 
 //go:embed all:files
@@ -26,10 +27,8 @@ var ErrMissing = errors.New("this envctl was built without its helpers")
 type Helper struct {
 	// Gzip is the executable as it travels.
 	Gzip []byte
-	// Raw is the executable itself.
-	Raw []byte
-	// SHA256 is the lower-case hex digest of Raw.
-	SHA256 string
+	// Raw is the executable itself, unpacked when it is asked for.
+	Raw blob.Blob
 }
 
 // Guest gives the Windows helper for an architecture by Go's name, "amd64" or "arm64".
@@ -65,10 +64,15 @@ func load(files fs.FS, name string) (Helper, error) {
 	if err != nil {
 		return Helper{}, fmt.Errorf("read the helper %s: %w", name, err)
 	}
-	raw, err := unpack(packed)
+	sum, err := fs.ReadFile(files, "files/"+name+".sha256")
 	if err != nil {
-		return Helper{}, fmt.Errorf("uncompress the helper %s: %w", name, err)
+		return Helper{}, fmt.Errorf("read the digest of the helper %s: %w", name, err)
 	}
-	sum := sha256.Sum256(raw)
-	return Helper{Gzip: packed, Raw: raw, SHA256: hex.EncodeToString(sum[:])}, nil
+	return Helper{Gzip: packed, Raw: blob.Lazy(strings.TrimSpace(string(sum)), func() ([]byte, error) {
+		raw, err := unpack(packed)
+		if err != nil {
+			return nil, fmt.Errorf("uncompress the helper %s: %w", name, err)
+		}
+		return raw, nil
+	})}, nil
 }

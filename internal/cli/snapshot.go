@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
@@ -118,7 +119,7 @@ func (a *app) snapshotSave(name string) error {
 		if len(volumes) == 0 {
 			return errors.New("no named volume of this environment is there, so there is nothing to save")
 		}
-		err = s.quietly(ctx, volumes, func(node []byte) error { return s.docker.Save(ctx, s.instance, name, volumes, node) })
+		err = s.quietly(ctx, volumes, func(node blob.Blob) error { return s.docker.Save(ctx, s.instance, name, volumes, node) })
 		if err != nil {
 			cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
@@ -141,7 +142,7 @@ func (a *app) snapshotRestore(name string, agreed consent) error {
 		if err := a.ask(agreed, fmt.Sprintf("Replace what is in %d volume(s) by what was there on %s?", len(snap.Volumes), snap.Made.Local().Format(time.DateTime))); err != nil {
 			return err
 		}
-		err = s.quietly(ctx, snap.Volumes, func(node []byte) error { return s.docker.Restore(ctx, s.instance, snap, node) })
+		err = s.quietly(ctx, snap.Volumes, func(node blob.Blob) error { return s.docker.Restore(ctx, s.instance, snap, node) })
 		if err == nil {
 			a.say("Restored %d volume(s) from %s.", len(snap.Volumes), name)
 		}
@@ -151,7 +152,7 @@ func (a *app) snapshotRestore(name string, agreed consent) error {
 
 // quietly does something while no container runs that holds one of the volumes. What ran before runs afterwards,
 // however it went.
-func (s *session) quietly(ctx context.Context, volumes []docker.NamedVolume, do func(node []byte) error) error {
+func (s *session) quietly(ctx context.Context, volumes []docker.NamedVolume, do func(node blob.Blob) error) error {
 	h, err := s.world.helpers(ctx)
 	if err != nil {
 		return err

@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"strings"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
@@ -41,8 +39,8 @@ func (a *app) world(i providers.Instance) (*world, error) {
 	w := &world{
 		app: a, instance: i, docker: d,
 		windows: windows.New(windows.Options{Helper: func() ([]byte, string, error) {
-			h, err := guestHelper()
-			return h.Gzip, h.SHA256, err
+			h, err := assets.Guest("amd64")
+			return h.Gzip, h.Raw.SHA256, err
 		}}),
 		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
 	}
@@ -61,45 +59,25 @@ func (w *world) credentials(sources []envspec.CredentialSource) {
 // close ends the connections; what is up stays up.
 func (w *world) close() error { return errors.Join(w.windows.Close(), w.docker.Close()) }
 
-// Unpacking takes longer than all else that is computed for a plan, so it is done once.
-var (
-	guestHelper = sync.OnceValues(func() (assets.Helper, error) { return assets.Guest("amd64") })
-	nodeAMD64   = sync.OnceValues(func() (assets.Helper, error) { return assets.Node("amd64") })
-	nodeARM64   = sync.OnceValues(func() (assets.Helper, error) { return assets.Node("arm64") })
-)
-
-// helpers unpacks envctl's own programs, all at once: the gateway's as the engine's processor needs it, the
-// sandbox's for amd64, which is what Wine runs.
+// helpers gives envctl's own programs: the gateway's as the engine's processor needs it, the sandbox's for amd64,
+// which is what Wine runs.
 func (w *world) helpers(ctx context.Context) (topology.Helpers, error) {
-	var h topology.Helpers
-	var g errgroup.Group
-	g.Go(func() error {
-		platform, err := w.docker.Platform(ctx)
-		if err != nil {
-			return err
-		}
-		if h.Emulated = platform != "linux/amd64"; !h.Emulated {
-			return nil
-		}
-		node, err := nodeARM64()
-		h.Node = node.Raw
-		return err
-	})
-	g.Go(func() error {
-		node, err := nodeAMD64()
-		h.SandboxNode = node.Raw
-		return err
-	})
-	g.Go(func() error {
-		guest, err := guestHelper()
-		h.Guest = guest.Raw
-		return err
-	})
-	err := g.Wait()
-	if !h.Emulated {
-		h.Node = h.SandboxNode
+	platform, err := w.docker.Platform(ctx)
+	if err != nil {
+		return topology.Helpers{}, err
 	}
-	return h, err
+	_, arch, _ := strings.Cut(platform, "/")
+	arch, _, _ = strings.Cut(arch, "/") // a variant
+	node, err := assets.Node(arch)
+	if err != nil {
+		return topology.Helpers{}, err
+	}
+	sandbox, err := assets.Node("amd64")
+	if err != nil {
+		return topology.Helpers{}, err
+	}
+	guest, err := assets.Guest("amd64")
+	return topology.Helpers{Node: node.Raw, SandboxNode: sandbox.Raw, Guest: guest.Raw, Emulated: arch != "amd64"}, err
 }
 
 // taken says which host ports are in use: published by a container, or held by a process.

@@ -18,7 +18,7 @@ const module = "github.com/envctl/envctl"
 // when it is made: one without a place fails the test.
 var floors = [][]string{
 	{ // words that every part shares, and what needs nothing but them
-		"internal/addr", "internal/secret", "internal/event", "internal/guestproto",
+		"internal/addr", "internal/blob", "internal/secret", "internal/event", "internal/guestproto",
 		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/assets", "internal/lock", "internal/tarball", "internal/volume",
 		"templates", "internal/floors",
 	},

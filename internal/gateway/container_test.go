@@ -11,6 +11,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -26,7 +27,7 @@ func spec() *envspec.Machine {
 }
 
 func params(w gateway.Wires) gateway.Params {
-	return gateway.Params{Node: []byte("node"), Guest: []byte("guest"), Wires: w}
+	return gateway.Params{Node: blob.Of([]byte("node")), Guest: blob.Of([]byte("guest")), Wires: w}
 }
 
 func file(t *testing.T, c *envspec.Container, path string) envspec.File {
@@ -65,7 +66,11 @@ func TestContainer(t *testing.T) {
 	if got["port"] != 5986.0 || got["ca"] != "PEM" || got["address"] != "10.0.0.7" {
 		t.Errorf("config without a port in the spec: %v", got)
 	}
-	for name, data := range c.Build.Files {
+	for name, file := range c.Build.Files {
+		data, err := file.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if bytes.Contains(data, []byte(planted)) {
 			t.Errorf("the password is in the image's %s", name)
 		}

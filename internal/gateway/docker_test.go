@@ -19,6 +19,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/guestproto"
@@ -163,7 +164,7 @@ func (w *world) fromHost() *envspec.Machine {
 // wire makes the gateway carry wires, in a new container or in the one that runs.
 func (w *world) wire(mutable string, wires gateway.Wires) {
 	w.t.Helper()
-	body, err := gateway.Container(w.machine("machine", sandbox.HTTPSPort), gateway.Params{Node: w.node, Guest: w.guest, Wires: wires})
+	body, err := gateway.Container(w.machine("machine", sandbox.HTTPSPort), gateway.Params{Node: blob.Of(w.node), Guest: blob.Of(w.guest), Wires: wires})
 	if err != nil {
 		w.t.Fatal(err)
 	}

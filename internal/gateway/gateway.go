@@ -15,6 +15,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/gateway/relay"
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -57,8 +58,8 @@ func ParseStatus(out []byte) (Status, error) {
 
 // Params is what a gateway is made of besides its machine.
 type Params struct {
-	Node  []byte // envctl-node for the engine's architecture
-	Guest []byte // envctl-guest.exe for the machine's, gzipped or not
+	Node  blob.Blob // envctl-node for the engine's architecture
+	Guest blob.Blob // envctl-guest.exe for the machine's, gzipped or not
 	Wires Wires
 }
 
@@ -72,7 +73,7 @@ ENTRYPOINT ["/envctl-node", "gateway", "run"]
 // ExtraHosts are left to the caller. Its network name is the machine's, and it publishes every port of m, so that
 // a new wire never replaces it.
 func Container(m *envspec.Machine, in Params) (*envspec.Container, error) {
-	if len(in.Node) == 0 || len(in.Guest) == 0 {
+	if in.Node.IsZero() || in.Guest.IsZero() {
 		return nil, errors.New("the gateway's programs are missing: this envctl was built without its helpers; build it with `make build`")
 	}
 	if err := checkPorts(m, in.Wires); err != nil {
@@ -88,8 +89,8 @@ func Container(m *envspec.Machine, in Params) (*envspec.Container, error) {
 	}
 	return &envspec.Container{
 		Addr: m.Addr.Sibling(addr.Gateway),
-		Build: &envspec.Build{Tag: "gateway", Files: map[string][]byte{
-			"Dockerfile":  []byte(dockerfile),
+		Build: &envspec.Build{Tag: "gateway", Files: map[string]blob.Blob{
+			"Dockerfile":  blob.Of([]byte(dockerfile)),
 			"envctl-node": in.Node,
 			"helper":      in.Guest,
 		}},

@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	_ "embed"
+
+	"github.com/envctl/envctl/internal/blob"
 )
 
 //go:embed Dockerfile
@@ -14,9 +16,9 @@ var dockerfile []byte
 // The image needs debian:trixie-slim and Debian's packages, once. It takes no privileges; run it
 // with an init (HostConfig.Init), the Config at ConfigPath, and a host name of at most 15
 // characters, which is the machine's name.
-func BuildContext(node, guestExe []byte) map[string][]byte {
-	return map[string][]byte{
-		"Dockerfile":       dockerfile,
+func BuildContext(node, guestExe blob.Blob) map[string]blob.Blob {
+	return map[string]blob.Blob{
+		"Dockerfile":       blob.Of(dockerfile),
 		"envctl-node":      node,
 		"envctl-guest.exe": guestExe,
 	}

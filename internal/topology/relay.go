@@ -8,6 +8,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/hostlink"
 )
 
@@ -19,12 +20,12 @@ func NeedsRelay(address string) bool {
 
 // relay describes the container that carries a gateway's connection to such a machine. Its one port is on the
 // host already, since it shares the host's network.
-func relay(m *envspec.Machine, node []byte, port int) *envspec.Container {
+func relay(m *envspec.Machine, node blob.Blob, port int) *envspec.Container {
 	listen := fmt.Sprintf("%s:%d", hostlink.Host, port)
 	return &envspec.Container{
 		Addr: m.Addr.Sibling(addr.Relay),
-		Build: &envspec.Build{Tag: "relay", Files: map[string][]byte{
-			"Dockerfile":  []byte("FROM scratch\nCOPY envctl-node /envctl-node\nENTRYPOINT [\"/envctl-node\", \"relay\"]\n"),
+		Build: &envspec.Build{Tag: "relay", Files: map[string]blob.Blob{
+			"Dockerfile":  blob.Of([]byte("FROM scratch\nCOPY envctl-node /envctl-node\nENTRYPOINT [\"/envctl-node\", \"relay\"]\n")),
 			"envctl-node": node,
 		}},
 		Command:     []string{"run", listen, net.JoinHostPort(m.Address, strconv.Itoa(winrmPort(m)))},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/hostlink"
 	"github.com/envctl/envctl/internal/plan"
@@ -31,9 +32,9 @@ type Ports interface {
 
 // Helpers are envctl's own programs for the containers it makes.
 type Helpers struct {
-	Node        []byte // envctl-node for the engine's processor, an ELF executable
-	SandboxNode []byte // the same for amd64
-	Guest       []byte // envctl-guest.exe for amd64
+	Node        blob.Blob // envctl-node for the engine's processor, an ELF executable
+	SandboxNode blob.Blob // the same for amd64
+	Guest       blob.Blob // envctl-guest.exe for amd64
 	// Emulated says that the engine's processor is not amd64, which a sandbox needs.
 	Emulated bool
 }

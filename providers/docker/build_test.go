@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 )
@@ -196,8 +197,8 @@ func TestSharedImageFromMemory(t *testing.T) {
 	c.Image = ""
 	c.Command = []string{"/tool", "600"}
 	c.Init = false
-	c.Build = &envspec.Build{Tag: tag, Files: map[string][]byte{
-		"Dockerfile": []byte("FROM " + base + "\nCOPY tool /tool\n"), "tool": []byte("#!/bin/sh\nexec sleep $1\n"),
+	c.Build = &envspec.Build{Tag: tag, Files: map[string]blob.Blob{
+		"Dockerfile": blob.Of([]byte("FROM " + base + "\nCOPY tool /tool\n")), "tool": blob.Of([]byte("#!/bin/sh\nexec sleep $1\n")),
 	}}
 	w.must(w.up(providers.Create, node(c, "1")))
 	w.must(w.p.removeSharedImages(w.ctx, labelShared+"="+tag))

@@ -21,6 +21,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/blob"
 )
 
 // buildContext is what a build is made from.
@@ -28,7 +29,7 @@ type buildContext struct {
 	dockerfile string
 	ignore     string // the text of .dockerignore
 	dir        string // or files
-	files      map[string][]byte
+	files      map[string]blob.Blob
 }
 
 // loadContext reads the Dockerfile and .dockerignore; the rest is read as it is needed.
@@ -68,7 +69,7 @@ func (c *buildContext) read(name string) ([]byte, error) {
 		if !ok {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		}
-		return data, nil
+		return data.Bytes()
 	}
 	if c.dir == "" {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
@@ -80,10 +81,11 @@ func (c *buildContext) read(name string) ([]byte, error) {
 type entry struct {
 	path string // with slashes
 	mode fs.FileMode
-	size int64
 	time time.Time
 	link string
-	open func() (io.ReadCloser, error) // of a file
+	// sum is a file's SHA-256 where it is known, lower-case hex.
+	sum  string
+	open func() (content io.ReadCloser, size int64, err error) // of a file
 }
 
 // walk visits what .dockerignore leaves, in an order that does not change.
@@ -129,10 +131,13 @@ func (c *buildContext) walk(visit func(entry) error) error {
 		if err != nil {
 			return err
 		}
-		e := entry{path: filepath.ToSlash(rel), mode: info.Mode(), size: info.Size(), time: info.ModTime()}
+		e := entry{path: filepath.ToSlash(rel), mode: info.Mode(), time: info.ModTime()}
 		switch {
 		case info.Mode().IsRegular():
-			e.open = func() (io.ReadCloser, error) { return os.Open(path) }
+			e.open = func() (io.ReadCloser, int64, error) {
+				f, err := os.Open(path)
+				return f, info.Size(), err
+			}
 		case info.Mode()&fs.ModeSymlink != 0:
 			if e.link, err = os.Readlink(path); err != nil {
 				return err
@@ -146,7 +151,7 @@ func (c *buildContext) walk(visit func(entry) error) error {
 
 // walkFiles visits a context in memory. Its files are executable: they carry no mode, and envctl's own
 // programs come this way.
-func walkFiles(files map[string][]byte, matcher *patternmatcher.PatternMatcher, visit func(entry) error) error {
+func walkFiles(files map[string]blob.Blob, matcher *patternmatcher.PatternMatcher, visit func(entry) error) error {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		ignored, err := matcher.MatchesOrParentMatches(filepath.FromSlash(name))
 		if err != nil {
@@ -155,9 +160,11 @@ func walkFiles(files map[string][]byte, matcher *patternmatcher.PatternMatcher, 
 		if ignored {
 			continue
 		}
-		data := files[name]
-		err = visit(entry{path: name, mode: 0o755, size: int64(len(data)), time: time.Unix(0, 0),
-			open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
+		file := files[name]
+		err = visit(entry{path: name, mode: 0o755, time: time.Unix(0, 0), sum: file.SHA256, open: func() (io.ReadCloser, int64, error) {
+			data, err := file.Bytes()
+			return io.NopCloser(bytes.NewReader(data)), int64(len(data)), err
+		}})
 		if err != nil {
 			return err
 		}
@@ -171,17 +178,12 @@ func (c *buildContext) hash(w io.Writer) error {
 	return c.walk(func(e entry) error {
 		switch {
 		case e.open != nil:
-			f, err := e.open()
+			sum, err := e.digest()
 			if err != nil {
 				return err
 			}
-			defer f.Close()
-			h := sha256.New()
-			if _, err := io.Copy(h, f); err != nil {
-				return err
-			}
 			executable := e.mode&0o111 != 0 && runtime.GOOS != "windows"
-			fmt.Fprintf(w, "file %q %t %s\n", e.path, executable, hex.EncodeToString(h.Sum(nil)))
+			fmt.Fprintf(w, "file %q %t %s\n", e.path, executable, sum)
 		case e.link != "":
 			fmt.Fprintf(w, "link %q %q\n", e.path, filepath.ToSlash(e.link))
 		default:
@@ -189,6 +191,23 @@ func (c *buildContext) hash(w io.Writer) error {
 		}
 		return nil
 	})
+}
+
+// digest gives the SHA-256 of a file, lower-case hex.
+func (e entry) digest() (string, error) {
+	if e.sum != "" {
+		return e.sum, nil
+	}
+	f, _, err := e.open()
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // sentDockerfile is the name under which the Dockerfile goes to the engine, beside the context's own.
@@ -208,27 +227,28 @@ func (c *buildContext) tar(out io.Writer, text string) error {
 		if e.path == ".dockerignore" {
 			return nil // follows below
 		}
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: e.path, Mode: int64(e.mode.Perm()), Size: e.size, ModTime: e.time}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: e.path, Mode: int64(e.mode.Perm()), ModTime: e.time}
 		if runtime.GOOS == "windows" {
 			h.Mode = 0o755 // Windows does not know; better too executable than not at all
 		}
 		switch {
 		case e.link != "":
-			h.Typeflag, h.Size, h.Linkname = tar.TypeSymlink, 0, filepath.ToSlash(e.link)
+			h.Typeflag, h.Linkname = tar.TypeSymlink, filepath.ToSlash(e.link)
 		case e.open == nil:
-			h.Typeflag, h.Size, h.Name = tar.TypeDir, 0, e.path+"/"
-		}
-		if err := w.WriteHeader(h); err != nil {
-			return err
+			h.Typeflag, h.Name = tar.TypeDir, e.path+"/"
 		}
 		if e.open == nil {
-			return nil
+			return w.WriteHeader(h)
 		}
-		f, err := e.open()
+		f, size, err := e.open()
 		if err != nil {
 			return err
 		}
 		defer f.Close()
+		h.Size = size
+		if err := w.WriteHeader(h); err != nil {
+			return err
+		}
 		_, err = io.Copy(w, f)
 		return err
 	})

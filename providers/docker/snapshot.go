@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -106,7 +107,7 @@ func namedVolume(v *volume.Volume) (NamedVolume, bool) {
 
 // Save copies volumes into a snapshot. Nothing may write to them meanwhile. The snapshot counts as whole once all are
 // copied: what marks it so is made last. Node is the program that copies, envctl-node for the engine's platform.
-func (p *Provider) Save(ctx context.Context, i providers.Instance, snapshot string, volumes []NamedVolume, node []byte) error {
+func (p *Provider) Save(ctx context.Context, i providers.Instance, snapshot string, volumes []NamedVolume, node blob.Blob) error {
 	made := time.Now().UTC().Format(time.RFC3339)
 	labels := func() map[string]string {
 		l := instanceLabels(i)
@@ -135,7 +136,7 @@ func snapshotName(of, snapshot string) string { return of + "..snapshot." + snap
 
 // Restore makes the volumes of a snapshot hold what they held when it was made, and makes those that are gone.
 // No container may use them meanwhile.
-func (p *Provider) Restore(ctx context.Context, i providers.Instance, s Snapshot, node []byte) error {
+func (p *Provider) Restore(ctx context.Context, i providers.Instance, s Snapshot, node blob.Blob) error {
 	for _, v := range s.Volumes {
 		l := instanceLabels(i)
 		l[labelAddress], l[labelVolume], l[labelSpec] = v.Addr.String(), v.Volume, i.SpecDir

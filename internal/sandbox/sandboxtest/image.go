@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/sandbox"
 )
 
@@ -48,18 +50,22 @@ func takeTurn(t testing.TB) (end func()) {
 
 func build(t testing.TB) (image string) {
 	t.Helper()
-	files := sandbox.BuildContext(
-		buildHelper(t, "./cmd/envctl-node", "linux"),
-		buildHelper(t, "./cmd/envctl-guest", "windows"))
+	files := map[string][]byte{}
+	sum := sha256.New()
+	blobs := sandbox.BuildContext(
+		blob.Of(buildHelper(t, "./cmd/envctl-node", "linux")), blob.Of(buildHelper(t, "./cmd/envctl-guest", "windows")))
+	for _, name := range slices.Sorted(maps.Keys(blobs)) {
+		content, err := blobs[name].Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = content
+		fmt.Fprintln(sum, name, blobs[name].SHA256)
+	}
 	// The label that envctl gives its shared images, so that both have the same steps and one cache. Another
 	// name keeps the image from being removed with envctl's.
 	files["Dockerfile"] = bytes.Replace(files["Dockerfile"], []byte("FROM debian:trixie-slim\n"),
 		[]byte("FROM debian:trixie-slim\nLABEL \"dev.envctl.shared\"=\"sandbox\"\n"), 1)
-	sum := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		part := sha256.Sum256(files[name])
-		sum.Write(part[:])
-	}
 	image = imageName + ":" + hex.EncodeToString(sum.Sum(nil))[:16]
 	if exec.CommandContext(t.Context(), "docker", "image", "inspect", image).Run() != nil {
 		t.Logf("building %s; without Docker's cache this takes minutes", image)
