@@ -76,9 +76,9 @@ func (w *waiter) exec(ctx context.Context, id string, command []string) error {
 		return fmt.Errorf("%s did not end in time%s", what, said.after())
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
-	case (code == 126 || code == 127) && strings.Contains(said.String(), "unable to create new parent process"):
-		return fmt.Errorf("%s: the container ended just then", what) // its namespaces had gone; it may come back
-	case (code == 126 || code == 127) && strings.Contains(said.String(), "OCI runtime exec failed"):
+	// The runtime says exec: "NAME" where the program is the trouble; else the container had just ended, and may
+	// come back.
+	case (code == 126 || code == 127) && strings.Contains(said.String(), "OCI runtime exec failed") && strings.Contains(said.String(), `exec: "`):
 		return &neverError{fmt.Errorf("%s cannot be run in the container; see that the image has it%s", what, said.after())}
 	case code != 0:
 		return fmt.Errorf("%s ended with exit code %d%s", what, code, said.after())
