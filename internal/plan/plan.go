@@ -194,8 +194,12 @@ func deletions(observed []providers.Observed, wanted func(addr.Addr) bool, cause
 	order := topological(gone, func(o providers.Observed) addr.Addr { return o.Addr },
 		func(o providers.Observed) []addr.Addr { return dependents[o.Addr] })
 	ops := make([]Operation, 0, len(order))
+	before := map[addr.Addr]bool{}
 	for _, o := range order {
-		op := Operation{Addr: o.Addr, Action: providers.Delete, Cause: cause, Observed: &o, After: dependents[o.Addr]}
+		// Labels tell of the time when each was made, so two may well claim to come after each other.
+		after := slices.DeleteFunc(dependents[o.Addr], func(a addr.Addr) bool { return !before[a] })
+		before[o.Addr] = true
+		op := Operation{Addr: o.Addr, Action: providers.Delete, Cause: cause, Observed: &o, After: after}
 		if o.Manifest != nil {
 			op.Layers = undo(o.Manifest.Layers, cause)
 		}

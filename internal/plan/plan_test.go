@@ -174,3 +174,20 @@ delete network.default: the environment goes
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 }
+
+// Labels are of the time when each was made: a was made after b, and b, made anew since, after a.
+func TestDestroyOfWhatClaimsToComeAfterEachOther(t *testing.T) {
+	p := plan.Destroy([]providers.Observed{seen(t, "container.a", "1", "container.b"), seen(t, "container.b", "1", "container.a")})
+	done := map[addr.Addr]bool{}
+	for _, op := range p.Operations {
+		for _, a := range op.After {
+			if !done[a] {
+				t.Errorf("%s waits for %s, which comes later", op.Addr, a)
+			}
+		}
+		done[op.Addr] = true
+	}
+	if len(done) != 2 {
+		t.Errorf("the plan is\n%s", p)
+	}
+}
