@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,10 +131,8 @@ func (r *run) operation(now, stop context.Context, op plan.Operation) (err error
 	blocked := r.wait(stop, op)
 	if blocked != nil {
 		giveUp()
-		<-prepared
-		return blocked
 	}
-	if err := <-prepared; err != nil {
+	if err := cmp.Or(blocked, <-prepared); err != nil {
 		return err
 	}
 	began = time.Now()
