@@ -30,11 +30,7 @@ func (s *server) session(ctx context.Context, nc ssh.NewChannel) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	env, started := map[string]string{}, false
-	start := func(do func() uint32) bool {
-		if started {
-			return false
-		}
-		started = true
+	run := func(do func() uint32) {
 		s.busy.Add(1)
 		work.Go(func() {
 			code := do()
@@ -42,10 +38,17 @@ func (s *server) session(ctx context.Context, nc ssh.NewChannel) {
 			channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{code}))
 			channel.Close()
 		})
-		return true
 	}
 	for r := range requests {
 		ok := false
+		var begin func() uint32
+		start := func(do func() uint32) bool {
+			if started {
+				return false
+			}
+			started, begin = true, do
+			return true
+		}
 		switch r.Type {
 		case "env":
 			var kv struct{ Name, Value string }
@@ -71,6 +74,9 @@ func (s *server) session(ctx context.Context, nc ssh.NewChannel) {
 		}
 		if r.WantReply {
 			r.Reply(ok, nil)
+		}
+		if begin != nil {
+			run(begin) // after the reply: a command that is done at once would close the channel before it
 		}
 	}
 	// The requests end with the channel: whoever asked has gone, and what runs for it goes too.
