@@ -92,9 +92,6 @@ func Doing(action string) string { return verbOf(action).doing }
 // Did gives the word for an action that is done, "created".
 func Did(action string) string { return verbOf(action).done }
 
-// Sign gives the sign that stands for an action in plans and lists: "+", "~", "-/+", "-" or "=".
-func Sign(action string) string { return verbOf(action).sign }
-
 func verbOf(action string) verb {
 	if v, ok := verbs[action]; ok {
 		return v

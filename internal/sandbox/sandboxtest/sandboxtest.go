@@ -42,11 +42,6 @@ type settings struct {
 	alias   string
 }
 
-// WithConfig changes the configuration before it is copied in.
-func WithConfig(change func(*sandbox.Config)) Option {
-	return func(s *settings) { change(&s.config) }
-}
-
 // OnNetwork attaches the sandbox to a Docker network too, under that name.
 func OnNetwork(network, alias string) Option {
 	return func(s *settings) { s.network, s.alias = network, alias }
@@ -135,13 +130,6 @@ func (s *Sandbox) WaitReady(t testing.TB) {
 func (s *Sandbox) Exec(t testing.TB, command ...string) string {
 	t.Helper()
 	return docker(t, nil, append([]string{"exec", s.ContainerID}, command...)...)
-}
-
-// Wine runs a Windows program in the prefix directly, without WinRM: Wine(t, "cmd", "/c", "ver").
-// Its exit code is cut to 8 bits, and one other than 0 fails the test.
-func (s *Sandbox) Wine(t testing.TB, command ...string) string {
-	t.Helper()
-	return s.Exec(t, append([]string{"/usr/lib/wine/wine64"}, command...)...)
 }
 
 // RestartContainer stops and starts the container, which is a reboot that loses no file, and
