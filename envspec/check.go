@@ -24,6 +24,7 @@ func (s *Spec) check() hcl.Diagnostics {
 	diags = append(diags, e.diags...)
 	diags = append(diags, s.checkKeys()...)
 	diags = append(diags, s.checkNames()...)
+	diags = append(diags, s.root.checkVolumes(map[string]*decl{})...)
 	diags = append(diags, s.checkPins()...)
 	diags = append(diags, s.checkProfiles()...)
 	trial := s.evaluation(standIn{s}, standIn{s})
@@ -235,6 +236,11 @@ func (s *Spec) unused() hcl.Diagnostics {
 	for _, name := range names(s.root.credentials) {
 		if d := s.root.credentials[name]; !d.used {
 			diags = append(diags, caution(CodeUnused, d.block.DefRange(), "Unused credential", "Nothing reads credential.%s. Use it or remove it.", name))
+		}
+	}
+	for _, name := range names(s.root.volumes) {
+		if d := s.root.volumes[name]; !d.used {
+			diags = append(diags, caution(CodeUnused, d.block.DefRange(), "Unused volume", "No container mounts volume.%s. Mount it with source = volume.%s, or remove it.", name, name))
 		}
 	}
 	return diags

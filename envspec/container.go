@@ -62,7 +62,7 @@ func (in *instance) container(r *reader) *Container {
 		case "build":
 			c.Build = b.build(dir)
 		case "volume":
-			c.Volumes = append(c.Volumes, b.volume(dir))
+			c.Volumes = append(c.Volumes, b.mount(in.decl.scope))
 		case "file":
 			c.Files = append(c.Files, b.containerFile(in.decl.scope))
 		case "ready":
@@ -109,24 +109,6 @@ func (r *reader) build(dir string) *Build {
 	}
 	return b
 }
-
-func (r *reader) volume(dir string) Volume {
-	v := Volume{Name: r.label(), Target: r.str("target"), ReadOnly: r.boolean("read_only")}
-	if v.Target != "" && !strings.HasPrefix(v.Target, "/") {
-		r.report(fault(CodeValue, r.rangeOf("target"), "Not an absolute path", "The target is a path in the container that starts with \"/\"."))
-	}
-	if source := r.str("source"); source != "" {
-		v.Source = resolvePath(dir, source)
-		if _, err := os.Stat(v.Source); err != nil {
-			r.report(fault(CodeFile, r.rangeOf("source"), "No such file or folder", "There is no %s to mount. Make it, or leave source out to have a named volume.", v.Source))
-		}
-	} else if !r.has("source") && !volumeName.MatchString(v.Name) {
-		r.report(fault(CodeName, r.labels[0].at, "Not a name", "%q cannot be a volume's name. Use letters, digits, \"_\", \".\" and \"-\".", v.Name))
-	}
-	return v
-}
-
-var volumeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 func (r *reader) containerFile(sc *scope) File {
 	f := File{Path: r.label(), Content: r.textOr("content"), UID: r.integer("uid", 0, math.MaxInt32), GID: r.integer("gid", 0, math.MaxInt32)}

@@ -83,7 +83,7 @@ func (a *attribute) schema() schemaNode {
 	expression := schemaNode{"type": "string", "pattern": `\$\{`}
 	var plain schemaNode
 	switch a.Type {
-	case stringValue, textValue, durationValue:
+	case stringValue, textValue, durationValue, mountSource:
 		plain = schemaNode{"type": "string"}
 	case intValue:
 		plain = schemaNode{"type": "integer"}

@@ -156,6 +156,10 @@ type Volume struct {
 	Target   string // absolute path in the container
 	Source   string // absolute path on the host for a bind mount; "" makes it a named volume
 	ReadOnly bool
+	// Shared is the volume block that it mounts; zero for a volume of the container's own.
+	Shared addr.Addr
+	// External is the name on the engine of a shared volume that is there already.
+	External string
 }
 
 // File is a file that is copied into a container before it starts.

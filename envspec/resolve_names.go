@@ -10,7 +10,7 @@ import (
 )
 
 // roots are the first words that a reference may have.
-var roots = []string{"var", "local", "path", "each", "credential", "container", "job", "windows", "template"}
+var roots = []string{"var", "local", "path", "each", "credential", "container", "job", "windows", "volume", "template"}
 
 func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 	root, at := t.RootName(), t.SourceRange()
@@ -63,6 +63,8 @@ func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 		}
 	case "credential":
 		r.credential(name, t, as, static)
+	case "volume":
+		r.volume(name, t, as)
 	case "template":
 		r.template(name, t, as, static)
 		return
@@ -114,7 +116,7 @@ func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, found)
 		return
 	}
-	for kind, found := range map[string]bool{"local": sc.locals[root] != nil, "var": sc.variables[root] != nil, "credential": sc.credentials[root] != nil} {
+	for kind, found := range map[string]bool{"local": sc.locals[root] != nil, "var": sc.variables[root] != nil, "credential": sc.credentials[root] != nil, "volume": sc.volumes[root] != nil} {
 		if found {
 			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, kind+"."+root)
 			return

@@ -17,6 +17,7 @@ const (
 	sizeValue                // "512MB", or a number of bytes
 	credentialRef            // credential.NAME
 	resourceRefs             // [container.db, windows.pas]
+	mountSource              // a path of the host, or volume.NAME
 	typeConstraint           // string, list(number), object({ … })
 	registryValues           // a map of registry values
 )
@@ -44,6 +45,8 @@ func (t valueType) describe() string {
 		return "a credential, written credential.NAME"
 	case resourceRefs:
 		return "a list of resources such as [container.db]"
+	case mountSource:
+		return "a path of the host, or a volume written volume.NAME"
 	case typeConstraint:
 		return "a type such as string or list(number)"
 	case registryValues:
@@ -141,11 +144,11 @@ func language() *block {
 		Foreign: map[string]string{
 			"service": "container", "services": "container", "resource": "container", "data": "container", "module": "template",
 			"include": "template", "provider": "environment", "terraform": "environment", "project": "environment", "machine": "windows",
-			"vm": "windows", "task": "job", "run": "job", "init_container": "job", "secret": "credential", "secrets": "credential", "volumes": "container", "networks": "container",
+			"vm": "windows", "task": "job", "run": "job", "init_container": "job", "secret": "credential", "secrets": "credential", "volumes": "volume", "networks": "container",
 		},
 		Blocks: []*block{
 			environmentBlock(), variableBlock(), localsBlock(), credentialBlock(), containerBlock(), jobBlock(),
-			windowsBlock(), templateBlock(), outputBlock(),
+			windowsBlock(), volumeBlock(), templateBlock(), outputBlock(),
 		},
 	}
 }

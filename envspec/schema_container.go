@@ -113,10 +113,10 @@ func containerBlock() *block {
 			},
 			portBlock(),
 			{
-				Name: "volume", Labels: []string{"name"}, Doc: "A named volume, or with `source` a folder of the host.",
+				Name: "volume", Labels: []string{"name"}, Doc: "A named volume of the container's own, or what `source` says.",
 				Attrs: []attribute{
 					{Name: "target", Type: stringValue, Required: true, Doc: "Absolute path in the container.", Instead: layerHint},
-					{Name: "source", Type: stringValue, Static: true, Doc: "Folder or file of the host, from the spec's folder."},
+					{Name: "source", Type: mountSource, Static: true, Doc: "Folder or file of the host, from the spec's folder; or `volume.NAME`, a volume that several containers mount."},
 					{Name: "read_only", Type: boolValue, Doc: "Mounts it read-only."},
 				},
 			},

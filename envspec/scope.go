@@ -25,6 +25,7 @@ type scope struct {
 	variables   map[string]*variable
 	locals      map[string]*local
 	credentials map[string]*decl
+	volumes     map[string]*decl
 	resources   map[addr.Kind]map[string]*decl
 	templates   map[string]*decl
 	outputs     map[string]*decl
@@ -48,6 +49,7 @@ type decl struct {
 	portNames    []string
 	dynamicPorts bool
 	used         bool
+	external     string // of a volume
 }
 
 // local is one argument of a locals block.
@@ -77,7 +79,7 @@ func (s *Spec) loadScope(path, dir string, files []string, call *decl) (*scope, 
 	}
 	sc := &scope{
 		spec: s, path: path, dir: dir,
-		variables: map[string]*variable{}, locals: map[string]*local{}, credentials: map[string]*decl{},
+		variables: map[string]*variable{}, locals: map[string]*local{}, credentials: map[string]*decl{}, volumes: map[string]*decl{},
 		resources: map[addr.Kind]map[string]*decl{},
 		templates: map[string]*decl{}, outputs: map[string]*decl{},
 	}
@@ -157,6 +159,8 @@ func (sc *scope) declare(kind *block, b *hclsyntax.Block) hcl.Diagnostics {
 		before = enter(sc.resources[addr.Kind(kind.Name)], d)
 	case "credential":
 		before = enter(sc.credentials, d)
+	case "volume":
+		before = enter(sc.volumes, d)
 	case "template":
 		before = enter(sc.templates, d)
 	case "output":

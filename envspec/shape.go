@@ -64,6 +64,8 @@ func (sc *scope) shape(e *evaluation) {
 				sc.spec.sources = append(sc.spec.sources, r.credentialSource(d.credentialName(in.key), sc.dir))
 				e.diags = append(e.diags, r.in.diags...)
 			}
+		case "volume":
+			d.shapeVolume(v)
 		case "template":
 			if d.inside != nil {
 				d.inside.shape(e)

@@ -153,6 +153,9 @@ func (v *view) compute(root, name string) cty.Value {
 		val, diags := l.attr.Expr.Value(v.context(l.uses, nil))
 		return e.settle(val, diags)
 	}
+	if root == "volume" {
+		return sc.volumes[name].volumeValue()
+	}
 	if e.static() {
 		return cty.NilVal
 	}

@@ -12,7 +12,7 @@ import (
 // Kind is the first word of an address.
 type Kind string
 
-// The kinds of resource. Sandbox, Relay and Gateway never stand in a spec: a windows
+// The kinds of resource, and Volume, which names what several containers mount. Sandbox, Relay and Gateway never stand in a spec: a windows
 // block expands into them.
 const (
 	Network   Kind = "network"
@@ -22,6 +22,7 @@ const (
 	Relay     Kind = "relay"
 	Gateway   Kind = "gateway"
 	Windows   Kind = "windows"
+	Volume    Kind = "volume"
 )
 
 // Addr names one resource of an environment. The zero Addr is the host: the
@@ -74,7 +75,7 @@ func (a *Addr) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|windows)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
+var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|windows|volume)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
 
 // Parse reads the form that String gives.
 func Parse(s string) (Addr, error) {

@@ -163,10 +163,14 @@ func (s *session) quietly(ctx context.Context, volumes []docker.NamedVolume, do 
 	if err := s.evaluate(ctx); err != nil {
 		return err
 	}
+	holding, err := s.docker.Holders(ctx, s.instance, volumes)
+	if err != nil {
+		return err
+	}
 	var holders []providers.Observed
 	for _, o := range s.observed {
 		runs := o.State == providers.Ready || o.State == providers.Starting || o.State == providers.Failed && o.Detail != providers.Incomplete
-		if runs && slices.ContainsFunc(volumes, func(v docker.NamedVolume) bool { return v.Addr == o.Addr }) {
+		if runs && slices.Contains(holding, o.Addr) {
 			holders = append(holders, o)
 		}
 	}

@@ -54,6 +54,7 @@ type importer struct {
 	vars     map[string]*variable
 	edges    map[string]map[string]bool // who waits for whom, by Compose names
 	mounted  map[string][]string        // services by the named volume that they mount
+	shared   map[string]string          // named volumes that have a block of their own, and its name
 	pinned   map[string]string          // who has which port of the host
 }
 
@@ -66,7 +67,7 @@ func Import(ctx context.Context, o Options) (*Result, error) {
 	}
 	im := &importer{
 		source: *src, dir: o.Dir, byName: map[string]*service{}, vars: map[string]*variable{},
-		edges: map[string]map[string]bool{}, mounted: map[string][]string{}, pinned: map[string]string{},
+		edges: map[string]map[string]bool{}, mounted: map[string][]string{}, shared: map[string]string{}, pinned: map[string]string{},
 	}
 	im.survey()
 	for _, s := range im.services {
@@ -152,6 +153,9 @@ func (im *importer) topLevel(w *writer) {
 	}
 	for _, name := range sorted(p.Volumes) {
 		v := p.Volumes[name]
+		if shared := im.shared[name]; shared != "" {
+			im.sharedVolume(w, shared, &v)
+		}
 		v.Name = withoutDefault(v.Name, p.Name+"_"+name)
 		v.Driver = withoutDefault(v.Driver, "local")
 		w.leftover("volume "+name, v)

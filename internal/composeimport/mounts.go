@@ -34,7 +34,7 @@ func (im *importer) mounts(attrs, blocks *writer, s *service) {
 			v.Type, v.Target = "", ""
 			attrs.leftover("tmpfs "+t, v)
 		case types.VolumeTypeVolume, types.VolumeTypeBind:
-			im.volume(blocks, s, v, used)
+			im.volume(blocks, v, used)
 		default:
 			blocks.leftover("a mount of the type "+v.Type, v)
 		}
@@ -45,8 +45,36 @@ func (im *importer) mounts(attrs, blocks *writer, s *service) {
 	s.Tmpfs, s.Volumes = nil, nil
 }
 
+// share finds the volumes that need a block of their own: several containers mount them, or they are there already.
+func (im *importer) share() {
+	taken := map[string]bool{}
+	for _, source := range sorted(im.mounted) {
+		mounts := im.mounted[source]
+		several := slices.ContainsFunc(mounts, func(service string) bool { return service != mounts[0] })
+		if !several && !bool(im.project.Volumes[source].External) {
+			continue
+		}
+		name := identifier(source)
+		for n := 2; taken[strings.ToLower(name)]; n++ {
+			name = fmt.Sprintf("%s-%d", identifier(source), n)
+		}
+		taken[strings.ToLower(name)] = true
+		im.shared[source] = name
+	}
+}
+
+// sharedVolume writes a volume block at the top.
+func (im *importer) sharedVolume(w *writer, name string, v *types.VolumeConfig) {
+	w.block("volume "+quote(name), func(w *writer) {
+		if v.External {
+			w.attr("external", quote(v.Name))
+			v.External, v.Name = false, ""
+		}
+	})
+}
+
 // volume writes one volume block.
-func (im *importer) volume(w *writer, s *service, v types.ServiceVolumeConfig, used map[string]bool) {
+func (im *importer) volume(w *writer, v types.ServiceVolumeConfig, used map[string]bool) {
 	what := "volume " + im.shorten(v.Source) + ":" + v.Target
 	if !path.IsAbs(v.Target) {
 		w.left(what + ": the target is not an absolute path")
@@ -68,15 +96,11 @@ func (im *importer) volume(w *writer, s *service, v types.ServiceVolumeConfig, u
 		label = fmt.Sprintf("%s-%d", first, n)
 	}
 	used[label] = true
-	if v.Type == types.VolumeTypeVolume {
-		if others := slices.DeleteFunc(slices.Clone(im.mounted[v.Source]), func(n string) bool { return n == s.Name }); len(others) > 0 && v.Source != "" {
-			slices.Sort(others)
-			w.left(what + ": " + strings.Join(slices.Compact(others), ", ") + " mounted it too; here every container has a volume of its own")
-		}
-	}
 	w.block("volume "+quote(label), func(w *writer) {
 		if v.Type == types.VolumeTypeBind {
 			w.attr("source", quote(im.shorten(v.Source)))
+		} else if name := im.shared[v.Source]; name != "" {
+			w.attr("source", "volume."+name)
 		}
 		w.attr("target", quote(v.Target))
 		if v.ReadOnly {

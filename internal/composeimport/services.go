@@ -72,11 +72,12 @@ func (im *importer) survey() {
 		im.byName[name] = s
 		im.edges[name] = map[string]bool{}
 		for _, v := range cfg.Volumes {
-			if v.Type == types.VolumeTypeVolume && v.Source != "" {
+			if s.unable == "" && v.Type == types.VolumeTypeVolume && v.Source != "" {
 				im.mounted[v.Source] = append(im.mounted[v.Source], name)
 			}
 		}
 	}
+	im.share()
 	for _, s := range im.services {
 		im.declarePorts(s)
 	}

@@ -64,7 +64,11 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 		set("port."+p.Name, fmt.Sprintf("%d on %d/%s", p.Guest, p.Host, p.Protocol))
 	}
 	for _, v := range c.Volumes {
-		set("volume."+v.Name, fmt.Sprintf("%s from %q, read only %t", v.Target, v.Source, v.ReadOnly))
+		from := strconv.Quote(v.Source)
+		if !v.Shared.IsHost() {
+			from = strings.TrimSpace(v.Shared.String() + " " + v.External)
+		}
+		set("volume."+v.Name, fmt.Sprintf("%s from %s, read only %t", v.Target, from, v.ReadOnly))
 	}
 	mutable := map[string]string{}
 	for _, f := range c.Files {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -40,5 +41,31 @@ func TestIdentityCoversIsolation(t *testing.T) {
 	}
 	if id, _ := identity(&envspec.Container{Image: "debian", Pull: "always"}); id != plain {
 		t.Error("when it is pulled makes it another container")
+	}
+}
+
+// TestIdentityCoversVolumes: what is mounted makes a container another one, and the plan names it.
+func TestIdentityCoversVolumes(t *testing.T) {
+	uploads := addr.Addr{Kind: addr.Volume, Name: "uploads"}
+	seen := map[string]string{}
+	for name, v := range map[string]envspec.Volume{
+		"own":      {},
+		"bind":     {Source: "/srv"},
+		"shared":   {Shared: uploads},
+		"another":  {Shared: addr.Addr{Kind: addr.Volume, Name: "other"}},
+		"external": {Shared: uploads, External: "theirs"},
+	} {
+		v.Name, v.Target = "u", "/data"
+		var n providers.Node
+		if err := hashContainer(&n, &envspec.Container{Image: "debian", Volumes: []envspec.Volume{v}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if n.Parts["volume.u"] == "" {
+			t.Errorf("%s: parts %v", name, n.Parts)
+		}
+		if other := seen[n.Identity]; other != "" {
+			t.Errorf("%s and %s have one identity", name, other)
+		}
+		seen[n.Identity] = name
 	}
 }

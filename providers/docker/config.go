@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -97,21 +96,6 @@ func natPort(port envspec.Port) nat.Port {
 		protocol = "tcp"
 	}
 	return nat.Port(fmt.Sprintf("%d/%s", port.Guest, protocol))
-}
-
-func mounts(i providers.Instance, body *envspec.Container) []mount.Mount {
-	var all []mount.Mount
-	for _, v := range body.Volumes {
-		m := mount.Mount{Type: mount.TypeVolume, Source: volumeName(i, body.Addr, v.Name), Target: v.Target, ReadOnly: v.ReadOnly}
-		if v.Source != "" {
-			m.Type, m.Source = mount.TypeBind, v.Source
-		}
-		all = append(all, m)
-	}
-	for _, dir := range fileFolders(body) {
-		all = append(all, mount.Mount{Type: mount.TypeVolume, Target: dir}) // without a name: it goes with the container
-	}
-	return all
 }
 
 // platformOf reads "linux/arm64/v8"; nil leaves the choice to the engine.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/volume"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
@@ -111,30 +109,6 @@ func (p *Provider) removeNamesake(ctx context.Context, c providers.Change, name 
 		return fmt.Errorf("a container named %s is there that is not this environment's; remove it with `docker rm -f %s` or give the instance another name with --name", name, name)
 	}
 	return p.removeContainer(ctx, is.ID)
-}
-
-// ensureVolumes makes the named volumes that are not there yet, and refuses one that belongs to somebody else.
-func (p *Provider) ensureVolumes(ctx context.Context, i providers.Instance, body *envspec.Container) error {
-	for _, v := range body.Volumes {
-		if v.Source != "" {
-			continue
-		}
-		labels := instanceLabels(i)
-		labels[labelAddress], labels[labelVolume] = body.Addr.String(), v.Name
-		name := volumeName(i, body.Addr, v.Name)
-		ownership := maps.Clone(labels)
-		labels[labelSpec] = i.SpecDir // where the spec is now; it may have been elsewhere
-		is, err := p.api.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
-		if err != nil {
-			return fmt.Errorf("volume %s: %w", v.Name, err)
-		}
-		for k, want := range ownership {
-			if is.Labels[k] != want {
-				return fmt.Errorf("a volume named %s is there that is not this environment's; remove it with `docker volume rm %s` or give the instance another name with --name", name, name)
-			}
-		}
-	}
-	return nil
 }
 
 // updateContainer copies mutable files into a container whose identity stays, and starts it where it does not run.

@@ -30,15 +30,20 @@ type Snapshot struct {
 	Volumes  []NamedVolume
 }
 
-// NamedVolume is a named volume of a container, or the copy of one.
+// NamedVolume is a named volume, of a container or of several, or the copy of one.
 type NamedVolume struct {
-	Addr   addr.Addr // of the container
+	Addr   addr.Addr // of the container; the volume's own where several may mount it
 	Volume string    // as the spec names it
 	name   string    // on the engine
 }
 
-// String gives the container's address and the volume's name in the spec.
-func (v NamedVolume) String() string { return v.Addr.String() + " " + v.Volume }
+// String gives the container's address and the volume's name in the spec, or the address of one that is shared.
+func (v NamedVolume) String() string {
+	if v.Addr.Kind == addr.Volume {
+		return v.Addr.String()
+	}
+	return v.Addr.String() + " " + v.Volume
+}
 
 // NamedVolumes lists the named volumes of an instance, without snapshots, sorted.
 func (p *Provider) NamedVolumes(ctx context.Context, i providers.Instance) ([]NamedVolume, error) {

@@ -2,18 +2,21 @@
 #   carried over as it was.
 environment "volumes" {}
 
-# compose: volume other: {name: other-volume, external: true}
+volume "other" {
+  external = "other-volume"
+}
+volume "shared" {}
 # compose: volume shared: {driver_opts: {device: ':/x', o: addr=10.0.0.1, type: nfs}}
 
 container "one" {
   image = "example/one"
   tmpfs = ["/run", "/tmp:size=1048576,mode=700"]
-  # compose: volume shared:/data: two mounted it too; here every container has a volume of its own
   volume "shared" {
+    source = volume.shared
     target = "/data"
   }
-  # compose: volume shared:/again: two mounted it too; here every container has a volume of its own
   volume "shared-2" {
+    source = volume.shared
     target = "/again"
   }
   volume "anonymous" {
@@ -26,8 +29,8 @@ container "one" {
     # compose: bind: {selinux: z}
   }
   # compose: volume ./not-there:/srv: ./not-there is not there to mount; Compose would make an empty folder
-  # compose: volume shared:/sub: two mounted it too; here every container has a volume of its own
   volume "shared-3" {
+    source = volume.shared
     target = "/sub"
     # compose: volume: {nocopy: true, subpath: x}
   }
@@ -36,9 +39,16 @@ container "one" {
 container "two" {
   image = "example/two"
   # compose: volumes_from: [one] (name the volumes here)
-  # compose: volume shared:/data: one mounted it too; here every container has a volume of its own
   volume "shared" {
+    source = volume.shared
     target = "/data"
+  }
+  volume "other" {
+    source = volume.other
+    target = "/other"
+  }
+  volume "alone" {
+    target = "/alone"
   }
 }
 
