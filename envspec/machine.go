@@ -90,16 +90,15 @@ func (r *reader) fingerprint(name string) string {
 	return plain
 }
 
-// source reads a layer's file: it must be there, and be what sha256 says.
+// source reads a layer's file: it must be there, and be what sha256 says. One with a URL is fetched later.
 func (r *reader) source(dir string) guestproto.Source {
 	text := r.str("source")
 	if text == "" {
 		return guestproto.Source{}
 	}
 	at := r.rangeOf("source")
-	if strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://") {
-		r.report(fault(CodeNotAvailable, at, "Not available yet", "This version of envctl does not fetch installers. Download the file beside the spec and name it here."))
-		return guestproto.Source{}
+	if scheme.MatchString(text) {
+		return r.remoteSource(text)
 	}
 	path := resolvePath(dir, text)
 	want := r.fingerprint("sha256")

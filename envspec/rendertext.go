@@ -77,7 +77,7 @@ func writeSource(b *bytes.Buffer, src []byte, r hcl.Range, paint func(string) st
 	from := min(r.Start.Byte-begin, len(line))
 	to := min(max(r.End.Byte-begin, from), len(line))
 	number := fmt.Sprintf("%4d", r.Start.Line)
-	fmt.Fprintf(b, "%s │ %s\n", number, strings.ReplaceAll(string(line), "\t", "    "))
+	fmt.Fprintf(b, "%s │ %s\n", number, strings.ReplaceAll(maskURLs(string(line)), "\t", "    "))
 	pad := strings.Repeat(" ", cells(line[:from]))
 	fmt.Fprintf(b, "%s │ %s%s\n", strings.Repeat(" ", len(number)), pad, paint(strings.Repeat("^", max(1, cells(line[from:to])))))
 }

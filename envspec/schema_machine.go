@@ -6,8 +6,8 @@ const winHint = "This value is shown in plans. Hand the secret over in a registr
 
 func sourceAttrs() []attribute {
 	return []attribute{
-		{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The file on the host, from the spec's folder."},
-		{Name: "sha256", Type: stringValue, Static: true, Doc: "What the file's sha256 must be, in hex."},
+		{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The file on the host, from the spec's folder, or an `https://` URL to fetch it from."},
+		{Name: "sha256", Type: stringValue, Static: true, Doc: "What the file's sha256 must be, in hex. A URL has to have it, here or in the lock."},
 	}
 }
 
@@ -66,8 +66,8 @@ func layerBlocks() []*block {
 			ExactlyOne: [][]string{{"content", "source"}},
 			Attrs: []attribute{
 				{Name: "content", Type: textValue, Doc: "What is in it."},
-				{Name: "source", Type: stringValue, Static: true, Doc: "A file of the host, from the spec's folder."},
-				{Name: "sha256", Type: stringValue, Static: true, Doc: "What the source's sha256 must be, in hex."},
+				{Name: "source", Type: stringValue, Static: true, Doc: "A file of the host, from the spec's folder, or an `https://` URL to fetch it from."},
+				{Name: "sha256", Type: stringValue, Static: true, Doc: "What the source's sha256 must be, in hex. A URL has to have it, here or in the lock."},
 				{Name: "private", Type: boolValue, Doc: "Lets only administrators read it; secret content always is private."},
 			},
 		},

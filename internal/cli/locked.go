@@ -112,7 +112,7 @@ func (s *session) checkLock(l *lockFile, wants *resolve.Wants) error {
 		return frozenError(gaps)
 	}
 	for _, g := range gaps {
-		if g.Locked == "" {
+		if g.Locked == "" && !g.Unknown {
 			s.say("%s is not in %s and taken as it is now; \"envctl lock\" adds it.", g.Name, envspec.LockName)
 		}
 	}

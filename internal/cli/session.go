@@ -16,6 +16,7 @@ import (
 	"github.com/envctl/envctl/internal/credential"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/plan"
+	"github.com/envctl/envctl/internal/resolve"
 	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/wire"
 	"github.com/envctl/envctl/providers"
@@ -80,6 +81,9 @@ func (s *session) makePlan(ctx context.Context) error {
 		return err
 	}
 	if err := s.evaluate(ctx); err != nil {
+		return err
+	}
+	if err := resolve.Unsummed(s.standIns); err != nil {
 		return err
 	}
 	machines, err := s.observeMachines(ctx)

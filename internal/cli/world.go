@@ -41,7 +41,7 @@ func (a *app) world(i providers.Instance) (*world, error) {
 		windows: windows.New(windows.Options{Helper: func() ([]byte, string, error) {
 			h, err := assets.Guest("amd64")
 			return h.Gzip, h.Raw.SHA256, err
-		}}),
+		}, Fetch: a.fetched().File}),
 		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
 	}
 	w.engine = &engine.Engine{Instance: i, Providers: map[addr.Kind]providers.Provider{

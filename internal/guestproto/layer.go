@@ -4,6 +4,8 @@
 package guestproto
 
 import (
+	"strings"
+
 	"github.com/envctl/envctl/internal/secret"
 )
 
@@ -39,9 +41,32 @@ func (l Layer) ID() string { return l.Kind + "." + l.Name }
 // sees it the content is in the guest's cache under SHA256.
 type Source struct {
 	Path   string `json:"path,omitempty"` // on the host, absolute; not part of any hash
-	SHA256 string `json:"sha256"`         // lower-case hex
+	URL    string `json:"-"`              // in place of Path: where the host fetches it; its query may hold a token
+	SHA256 string `json:"sha256"`         // lower-case hex; "" where a URL's is for the lock to say
 	Name   string `json:"name"`           // base name, with its extension
 	Size   int64  `json:"size,omitempty"`
+}
+
+// Source is the file that a layer brings in; nil where it brings none.
+func (l Layer) Source() *Source {
+	switch {
+	case l.Package != nil:
+		return &l.Package.Source
+	case l.Archive != nil:
+		return &l.Archive.Source
+	case l.File != nil:
+		return l.File.Source
+	}
+	return nil
+}
+
+// Where is the source as people may see it: its path, or its URL without the query.
+func (s Source) Where() string {
+	if s.URL == "" {
+		return s.Path
+	}
+	shown, _, _ := strings.Cut(s.URL, "?")
+	return shown
 }
 
 // Package installs an MSI or an EXE installer.

@@ -16,6 +16,8 @@ type Gap struct {
 	// Locked and Found are what the lock holds and what there is; Locked is "" where the lock lacks the item, Found
 	// where nobody has asked yet what it is.
 	Locked, Found string
+	// Unknown says that without the lock it cannot be told what it is.
+	Unknown bool
 }
 
 // String says what of the item would change.
@@ -36,8 +38,8 @@ func (w *Wants) Gaps(l *envspec.Lock) (gaps []Gap) {
 	}
 	for _, f := range w.Files {
 		if have, ok := x.files[f.Path]; !ok {
-			gaps = append(gaps, Gap{Name: "file " + f.Path})
-		} else if have.SHA256 != f.SHA256 {
+			gaps = append(gaps, Gap{Name: "file " + f.Path, Unknown: f.SHA256 == ""})
+		} else if f.SHA256 != "" && have.SHA256 != f.SHA256 {
 			gaps = append(gaps, Gap{Name: "file " + f.Path, Locked: have.SHA256, Found: f.SHA256})
 		}
 	}
@@ -71,7 +73,7 @@ func (w *Wants) CheckFiles(l *envspec.Lock) (faults []FileFault) {
 	x := newIndex(l)
 	for _, f := range w.Files {
 		have, ok := x.files[f.Path]
-		if !ok || have.SHA256 == f.SHA256 {
+		if !ok || f.SHA256 == "" || have.SHA256 == f.SHA256 {
 			continue
 		}
 		faults = append(faults, FileFault{f.Path, &hcl.Diagnostic{

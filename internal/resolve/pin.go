@@ -3,18 +3,27 @@ package resolve
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/distribution/reference"
 
 	"github.com/envctl/envctl/envspec"
 )
 
-// Pin holds the images of an environment's containers and builds to a lock. What the lock lacks stays as written.
+// Pin holds the images of an environment's containers and builds to a lock, and gives what its machines fetch the sums
+// that the lock has. What the lock lacks stays as written.
 func Pin(in Input, l *envspec.Lock) error {
 	if l == nil {
 		return nil
 	}
 	x := newIndex(l)
+	for _, m := range in.Environment.Machines {
+		for _, layer := range m.Layers {
+			if s := layer.Source(); s != nil && s.SHA256 == "" {
+				s.SHA256 = x.files[s.Where()].SHA256
+			}
+		}
+	}
 	for _, c := range in.Environment.Containers {
 		platform := cmp.Or(c.Platform, in.Platform)
 		if c.Build == nil {
@@ -47,4 +56,21 @@ func pinned(i envspec.LockedImage) string {
 		return cmp.Or(i.LocalID, i.Digest)
 	}
 	return reference.FamiliarString(named) + "@" + i.Digest
+}
+
+// Unsummed fails where a machine is to fetch a file that neither the spec nor the lock knows the sum of. Taking whatever
+// the server gives would make the plan depend on it.
+func Unsummed(env *envspec.Environment) error {
+	var lines []string
+	for _, m := range env.Machines {
+		for _, l := range m.Layers {
+			if s := l.Source(); s != nil && s.URL != "" && s.SHA256 == "" {
+				lines = append(lines, fmt.Sprintf("\n  %s, %s: %s", m.Addr, l.ID(), s.Where()))
+			}
+		}
+	}
+	if lines == nil {
+		return nil
+	}
+	return fmt.Errorf("what these URLs are to give is not known:%s\nRun \"envctl lock\", which fetches each once and writes down its sum, or write the sum into the spec as sha256", strings.Join(lines, ""))
 }

@@ -38,6 +38,16 @@ func (r registry) LockImage(_ context.Context, ref, platform string, pinned bool
 	return found, nil
 }
 
+// web gives sums by URL.
+type web map[string]string
+
+func (w web) Sum(_ context.Context, url string) (string, error) {
+	if w[url] == "" {
+		return "", errors.New("nothing there")
+	}
+	return w[url], nil
+}
+
 func container(name, image string) *envspec.Container {
 	return &envspec.Container{Addr: addr.Addr{Kind: addr.Container, Name: name}, Image: image}
 }
@@ -82,7 +92,7 @@ func find(t *testing.T, in Input) *Wants {
 
 func update(t *testing.T, l *envspec.Lock, w *Wants, r registry, upgrade func(string) bool, prune bool) (*envspec.Lock, []string) {
 	t.Helper()
-	next, err := Update(t.Context(), l, w, r, upgrade, prune)
+	next, err := Update(t.Context(), l, w, r, web{}, upgrade, prune)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +153,7 @@ func TestUpdate(t *testing.T) {
 		})
 	}
 	t.Run("a registry that does not know it", func(t *testing.T) {
-		if _, err := Update(t.Context(), first, w, registry{}, always, true); err == nil || !strings.Contains(err.Error(), "no such image") {
+		if _, err := Update(t.Context(), first, w, registry{}, web{}, always, true); err == nil || !strings.Contains(err.Error(), "no such image") {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -230,5 +240,53 @@ func TestFolderSum(t *testing.T) {
 	}
 	if _, err := folderSum(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a folder that is not there has a sum")
+	}
+}
+
+// TestRemote: what is at a URL is fetched to be locked, and only then; its query stays out of the lock.
+func TestRemote(t *testing.T) {
+	const url = "https://example.com/pas.msi"
+	machine := func(sources ...guestproto.Source) Input {
+		m := &envspec.Machine{Addr: addr.Addr{Kind: addr.Windows, Name: "pas"}}
+		for _, s := range sources {
+			m.Layers = append(m.Layers, guestproto.Layer{Kind: "file", Name: "C:\\x", File: &guestproto.File{Source: &s}})
+		}
+		return Input{Dir: t.TempDir(), Environment: &envspec.Environment{Machines: []*envspec.Machine{m}}}
+	}
+	sumOf := func(in Input) string { return in.Environment.Machines[0].Layers[0].Source().SHA256 }
+	in := machine(guestproto.Source{URL: url + "?token=hunter2"}, guestproto.Source{URL: "https://example.com/fixed.msi", SHA256: sum("f")})
+	if err := Unsummed(in.Environment); err == nil || !strings.Contains(err.Error(), "windows.pas, file.C:\\x: "+url) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "fixed") {
+		t.Errorf("error %v", err)
+	}
+	w := find(t, in)
+	if diff := cmp.Diff([]Gap{{Name: "file " + url, Unknown: true}}, w.Gaps(nil)); diff != "" {
+		t.Error(diff)
+	}
+	there := web{url + "?token=hunter2": sum("a")}
+	first, err := Update(t.Context(), nil, w, nil, there, never, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]envspec.LockedFile{{Path: url, SHA256: sum("a")}}, first.Files); diff != "" {
+		t.Error(diff)
+	}
+	if gaps := w.Gaps(first); gaps != nil {
+		t.Errorf("gaps: %v", gaps)
+	}
+	if faults := w.CheckFiles(first); faults != nil {
+		t.Errorf("faults: %v", faults)
+	}
+	if err := Pin(in, first); err != nil || sumOf(in) != sum("a") || Unsummed(in.Environment) != nil {
+		t.Errorf("pinned to %s, %v", sumOf(in), err)
+	}
+	there[url+"?token=hunter2"] = sum("b")
+	if next, err := Update(t.Context(), first, w, nil, web{}, never, false); err != nil || next.Files[0].SHA256 != sum("a") {
+		t.Errorf("what is locked was fetched: %v", err)
+	}
+	if next, err := Update(t.Context(), first, w, nil, there, func(n string) bool { return n == url }, false); err != nil || next.Files[0].SHA256 != sum("b") {
+		t.Errorf("upgrade: %v", err)
+	}
+	if _, err := Find(machine(guestproto.Source{URL: url + "?a"}, guestproto.Source{URL: url + "?b"})); err == nil || !strings.Contains(err.Error(), "differ in their query alone") {
+		t.Errorf("error %v", err)
 	}
 }

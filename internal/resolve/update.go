@@ -16,6 +16,12 @@ type Images interface {
 	LockImage(ctx context.Context, ref, platform string, pinned bool) ([]envspec.LockedImage, error)
 }
 
+// Files gives what is at URLs.
+type Files interface {
+	// Sum fetches what a URL gives now and gives its sha256, lower-case hex.
+	Sum(ctx context.Context, url string) (string, error)
+}
+
 // Change is one line of a lock that an update wrote or took out.
 type Change struct {
 	Item string // "image postgres:17 linux/amd64"
@@ -31,7 +37,7 @@ const askedAtOnce = 6
 // Update gives the lock that holds all that is wanted. What l holds stays, but for what upgrade names (a ref, a
 // file's path or a template's source) and for templates, whose folders are edited like the spec. With prune,
 // what is not wanted any more goes.
-func Update(ctx context.Context, l *envspec.Lock, w *Wants, images Images, upgrade func(name string) bool, prune bool) (*envspec.Lock, error) {
+func Update(ctx context.Context, l *envspec.Lock, w *Wants, images Images, files Files, upgrade func(name string) bool, prune bool) (*envspec.Lock, error) {
 	if l == nil {
 		l = &envspec.Lock{}
 	}
@@ -46,6 +52,12 @@ func Update(ctx context.Context, l *envspec.Lock, w *Wants, images Images, upgra
 	for _, f := range w.Files {
 		have, ok := x.files[f.Path]
 		if !ok || upgrade(f.Path) {
+			if f.URL != "" {
+				var err error
+				if f.SHA256, err = files.Sum(ctx, f.URL); err != nil {
+					return nil, err
+				}
+			}
 			have = envspec.LockedFile{Path: f.Path, SHA256: f.SHA256}
 		}
 		next.files[f.Path] = have

@@ -36,7 +36,8 @@ type Image struct {
 // File is an installer or archive that a layer names.
 type File struct {
 	Path   string // as envspec.LockedFile has it
-	SHA256 string // of what lies there now
+	URL    string // where it is fetched, with the query that Path lacks; "" for a file of this computer
+	SHA256 string // of what lies there now; "" for a URL, until someone fetches it
 	Users  []addr.Addr
 }
 
@@ -76,8 +77,8 @@ func Find(in Input) (*Wants, error) {
 	}
 	for _, m := range in.Environment.Machines {
 		for _, l := range m.Layers {
-			if s := installer(l); s != nil {
-				w.file(File{Path: relative(in.Dir, s.Path), SHA256: s.SHA256, Users: []addr.Addr{m.Addr}})
+			if err := w.source(in.Dir, m.Addr, l); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -105,15 +106,23 @@ func movable(ref string) bool {
 	return !fixed
 }
 
-// installer gives the file that a layer installs or unpacks. What a file layer copies is edited like the
-// spec itself, and not locked.
-func installer(l guestproto.Layer) *guestproto.Source {
+// source takes the file that a layer brings in. What the spec fixes the sum of is not locked where it is fetched; what a
+// file layer copies from this computer is edited like the spec itself, and not locked either.
+func (w *Wants) source(dir string, user addr.Addr, l guestproto.Layer) error {
+	s := l.Source()
 	switch {
-	case l.Package != nil:
-		return &l.Package.Source
-	case l.Archive != nil:
-		return &l.Archive.Source
+	case s == nil, s.URL != "" && s.SHA256 != "", s.URL == "" && l.File != nil:
+		return nil
+	case s.URL == "":
+		w.file(File{Path: relative(dir, s.Path), SHA256: s.SHA256, Users: []addr.Addr{user}})
+		return nil
 	}
+	for _, have := range w.Files {
+		if have.Path == s.Where() && have.URL != s.URL {
+			return fmt.Errorf("%s: %s: two URLs %s differ in their query alone, which the lock does not keep: write the sha256 of each into the spec", user, l.ID(), s.Where())
+		}
+	}
+	w.file(File{Path: s.Where(), URL: s.URL, Users: []addr.Addr{user}})
 	return nil
 }
 

@@ -21,9 +21,11 @@ func New(o Options) *Provider {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return newProvider(func(ctx context.Context, m *envspec.Machine, bootstrap bool, report event.Sink) (*conn, error) {
+	p := newProvider(func(ctx context.Context, m *envspec.Machine, bootstrap bool, report event.Sink) (*conn, error) {
 		return connect(ctx, o, m, bootstrap, report)
 	})
+	p.fetch = o.Fetch
+	return p
 }
 
 // manifestThere is a word that the machine writes where it has a manifest, and how it is asked.

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/envctl/envctl/internal/guestproto"
 )
@@ -35,17 +37,16 @@ func essence(l guestproto.Layer) guestproto.Layer {
 	l.Hash = ""
 	if l.Package != nil {
 		p := *l.Package
-		p.Source.Path, p.Timeout = "", 0
+		p.Source, p.Timeout = content(p.Source), 0
 		l.Package = &p
 	}
 	if l.Archive != nil {
 		a := *l.Archive
-		a.Source.Path = ""
+		a.Source = content(a.Source)
 		l.Archive = &a
 	}
 	if l.File != nil && l.File.Source != nil {
-		f, s := *l.File, *l.File.Source
-		s.Path = ""
+		f, s := *l.File, content(*l.File.Source)
 		f.Source = &s
 		l.File = &f
 	}
@@ -62,15 +63,8 @@ func essence(l guestproto.Layer) guestproto.Layer {
 	return l
 }
 
-// sources are the files that a layer brings in.
-func sources(l guestproto.Layer) []guestproto.Source {
-	switch {
-	case l.Package != nil:
-		return []guestproto.Source{l.Package.Source}
-	case l.Archive != nil:
-		return []guestproto.Source{l.Archive.Source}
-	case l.File != nil && l.File.Source != nil:
-		return []guestproto.Source{*l.File.Source}
-	}
-	return nil
+// content is what counts of a source: the file's content, and by its extension how it is installed. The same file under
+// another name or URL is the same.
+func content(s guestproto.Source) guestproto.Source {
+	return guestproto.Source{SHA256: s.SHA256, Name: strings.ToLower(path.Ext(s.Name))}
 }

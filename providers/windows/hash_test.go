@@ -73,9 +73,26 @@ func TestNoKindHashesPathOrTimeout(t *testing.T) {
 			if HashLayers([]guestproto.Layer{a})[0].Hash != HashLayers([]guestproto.Layer{b})[0].Hash {
 				t.Error("a source's path or a timeout changes the hash: leave it out in essence")
 			}
-			if got := len(sources(a)) == 1; got != has {
-				t.Errorf("has a Source: %t, sources finds one: %t", has, got)
+			if got := a.Source() != nil; got != has {
+				t.Errorf("has a Source: %t, Source finds one: %t", has, got)
 			}
 		})
+	}
+}
+
+// TestSameContentElsewhere: where a file comes from, and what it is called there, make it no other.
+func TestSameContentElsewhere(t *testing.T) {
+	hash := func(s guestproto.Source) string {
+		return HashLayers([]guestproto.Layer{{Kind: "package", Name: "pas", Package: &guestproto.Package{Source: s}}})[0].Hash
+	}
+	local := hash(guestproto.Source{Path: "/a/pas.msi", SHA256: "ab", Name: "pas.msi", Size: 7})
+	if got := hash(guestproto.Source{URL: "https://example.com/PAS-7.2.MSI?token=x", SHA256: "ab", Name: "PAS-7.2.MSI"}); got != local {
+		t.Error("the same file at a URL is another one")
+	}
+	if hash(guestproto.Source{Path: "/a/pas.msi", SHA256: "cd", Name: "pas.msi", Size: 7}) == local {
+		t.Error("another content is the same")
+	}
+	if hash(guestproto.Source{Path: "/a/pas.exe", SHA256: "ab", Name: "pas.exe", Size: 7}) == local {
+		t.Error("an EXE is the same as an MSI")
 	}
 }

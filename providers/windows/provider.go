@@ -24,6 +24,8 @@ type Options struct {
 	// Helper gives the guest helper, gzipped, and the SHA-256 of the executable in it, lower-case hex. It is
 	// asked when a machine is first reached.
 	Helper func() (gz []byte, sha256 string, err error)
+	// Fetch gives the path on the host of the file with a sha256, from a URL where it is not there yet.
+	Fetch func(ctx context.Context, url, sha256 string, progress func(current, total int64)) (path string, err error)
 	// Log gets what is worth reading afterwards; nil means nobody. It never gets a secret.
 	Log *slog.Logger
 }
@@ -32,6 +34,7 @@ type Options struct {
 // filled in as the host reaches the machine, sandboxes too.
 type Provider struct {
 	pool         *pool
+	fetch        func(ctx context.Context, url, sha256 string, progress func(current, total int64)) (string, error)
 	observeLimit time.Duration
 	rebootLimit  time.Duration // for a machine to come back
 
@@ -85,21 +88,39 @@ func (p *Provider) body(c providers.Change) (*envspec.Machine, error) {
 	return m, nil
 }
 
-// Prepare sees that the files which the layers bring in are there, before anything is touched.
-func (p *Provider) Prepare(ctx context.Context, c providers.Change, _ event.Sink) error {
+// Prepare sees that the files which the layers bring in are there, and fetches those that are elsewhere, before
+// anything is touched.
+func (p *Provider) Prepare(ctx context.Context, c providers.Change, report event.Sink) error {
 	var errs []error
 	for _, l := range c.Node.Layers[max(c.Keep, 0):] {
-		for _, src := range sources(l) {
-			info, err := os.Stat(src.Path)
-			switch {
-			case err != nil:
-				errs = append(errs, fmt.Errorf("%s: %w", l.ID(), err))
-			case src.Size != 0 && info.Size() != src.Size:
-				errs = append(errs, fmt.Errorf("%s: %s changed since the plan was made; run again", l.ID(), src.Path))
-			}
+		src := l.Source()
+		if src == nil {
+			continue
+		}
+		path, err := p.local(ctx, l.ID(), src, report)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", l.ID(), err))
+			continue
+		}
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", l.ID(), err))
+		case src.Size != 0 && info.Size() != src.Size:
+			errs = append(errs, fmt.Errorf("%s: %s changed since the plan was made; run again", l.ID(), src.Path))
 		}
 	}
 	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// local gives the path of a layer's file on this computer.
+func (p *Provider) local(ctx context.Context, layer string, src *guestproto.Source, report event.Sink) (string, error) {
+	if src.URL == "" {
+		return src.Path, nil
+	}
+	return p.fetch(ctx, src.URL, src.SHA256, func(current, total int64) {
+		report(event.Event{Type: event.Progress, Layer: layer, Message: "fetch " + src.Name, Current: current, Total: total})
+	})
 }
 
 // Remove undoes every layer, from what the machine itself recorded, and takes the helper's folder away. A sandbox

@@ -31,29 +31,31 @@ func (r *run) upload(ctx context.Context, c *conn, layers []guestproto.Layer) er
 	}()
 	sent := map[string]bool{}
 	for _, l := range layers {
-		for _, src := range sources(l) {
-			if sent[src.SHA256] {
-				continue
+		src := l.Source()
+		if src == nil || sent[src.SHA256] {
+			continue
+		}
+		sent[src.SHA256] = true
+		path, err := r.local(ctx, l.ID(), src, r.report)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.ID(), err)
+		}
+		if files == nil {
+			if files, err = sftp.NewClient(c.client, sftp.UseConcurrentWrites(true)); err != nil {
+				return fmt.Errorf("file transfer to %s: %w", endpoint(r.machine), c.because(ctx, err))
 			}
-			sent[src.SHA256] = true
-			if files == nil {
-				var err error
-				if files, err = sftp.NewClient(c.client, sftp.UseConcurrentWrites(true)); err != nil {
-					return fmt.Errorf("file transfer to %s: %w", endpoint(r.machine), c.because(ctx, err))
-				}
-				defer context.AfterFunc(ctx, func() { _ = files.Close() })()
-			}
-			if err := r.uploadOne(ctx, c, files, l.ID(), src); err != nil {
-				return fmt.Errorf("%s: upload %s: %w", l.ID(), src.Name, c.because(ctx, err))
-			}
+			defer context.AfterFunc(ctx, func() { _ = files.Close() })()
+		}
+		if err := r.uploadOne(ctx, c, files, l.ID(), *src, path); err != nil {
+			return fmt.Errorf("%s: upload %s: %w", l.ID(), src.Name, c.because(ctx, err))
 		}
 	}
 	return nil
 }
 
-func (r *run) uploadOne(ctx context.Context, c *conn, files *sftp.Client, layer string, src guestproto.Source) error {
+func (r *run) uploadOne(ctx context.Context, c *conn, files *sftp.Client, layer string, src guestproto.Source, from string) error {
 	final := guestproto.CacheFile(c.greeting.DataDir, src.SHA256)
-	local, err := os.Open(src.Path)
+	local, err := os.Open(from)
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func (r *run) send(ctx context.Context, files *sftp.Client, to, layer string, sr
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != src.SHA256 {
-		return fmt.Errorf("%s changed since the plan was made (sha256 %s, planned %s): run again", src.Path, got, src.SHA256)
+		return fmt.Errorf("%s changed since the plan was made (sha256 %s, planned %s): run again", src.Where(), got, src.SHA256)
 	}
 	from.say(size)
 	return ctx.Err()
