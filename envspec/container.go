@@ -71,6 +71,9 @@ func (in *instance) container(r *reader) *Container {
 			c.Logging = &Logging{Driver: b.str("driver"), Options: b.plainMap("options")}
 		}
 	}
+	for _, b := range r.blocks("secret") { // once all files and variables are known
+		b.secretFile(c)
+	}
 	r.hiddenFiles(c)
 	return c
 }
@@ -122,15 +125,22 @@ func (r *reader) containerFile(sc *scope) File {
 		}
 		f.Content = secret.Plain(string(b))
 	}
-	if mode := r.str("mode"); mode != "" {
-		n, err := strconv.ParseInt(mode, 8, 32)
-		if err != nil || n < 0 || n > 0o7777 {
-			r.report(fault(CodeValue, r.rangeOf("mode"), "Not a mode", "%s is not a mode. Write permissions in octal, such as \"0644\".", quote(mode)))
-		} else {
-			f.Mode = n
-		}
-	}
+	f.Mode = r.mode()
 	return f
+}
+
+// mode reads permissions; 0 where they are left out or wrong.
+func (r *reader) mode() int64 {
+	mode := r.str("mode")
+	if mode == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(mode, 8, 32)
+	if err != nil || n < 0 || n > 0o7777 {
+		r.report(fault(CodeValue, r.rangeOf("mode"), "Not a mode", "%s is not a mode. Write permissions in octal, such as \"0644\".", quote(mode)))
+		return 0
+	}
+	return n
 }
 
 // ready reads a readiness check. One that can never pass is refused.

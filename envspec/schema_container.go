@@ -60,7 +60,7 @@ func containerBlock() *block {
 			"environment": "env", "ports": "port", "expose": "port", "volumes": "volume", "mounts": "volume", "healthcheck": "ready",
 			"health_check": "ready", "count": "for_each", "mem_limit": "memory", "workdir": "working_dir", "working_directory": "working_dir",
 			"cmd": "command", "args": "command", "stop_grace_period": "stop_grace", "stop_timeout": "stop_grace", "capabilities": "cap_add",
-			"configs": "file", "secrets": "file", "needs": "depends_on", "pull_policy": "pull", "readonly": "read_only", "log_driver": "logging",
+			"configs": "file", "secrets": "secret", "needs": "depends_on", "pull_policy": "pull", "readonly": "read_only", "log_driver": "logging",
 			"device": "devices", "ulimit": "ulimits", "gpu": "gpus", "groups": "group_add", "domainname": "hostname",
 		},
 		Attrs: []attribute{
@@ -131,6 +131,7 @@ func containerBlock() *block {
 					{Name: "gid", Type: intValue, Doc: "Group; 0 where left out."},
 				},
 			},
+			secretBlock(),
 			{
 				Name: "logging", Max: 1, Doc: "Where the engine puts what the container prints. `envctl logs` and `ready { log { } }` need a driver that can be read back, as the engine's own.",
 				Attrs: []attribute{

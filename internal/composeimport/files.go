@@ -102,14 +102,20 @@ func (im *importer) file(w *writer, kind, target string, ref types.FileReference
 		w.left(what + ": its content is not in the Compose file")
 		return
 	}
-	w.block("file "+quote(target), func(w *writer) {
+	head, value := "file "+quote(target), "content"
+	if name, ok := strings.CutPrefix(target, "/run/secrets/"); ok && kind == "secret" && name == volumeLabel(name) {
+		head, value = "secret "+quote(name), "value"
+	}
+	w.block(head, func(w *writer) {
 		switch {
+		case object.File != "" && value == "value":
+			w.attr(value, "file("+content+")")
 		case object.File != "" && kind == "secret":
 			w.attr("content", "sensitive(file("+content+"))")
 		case object.File != "":
 			w.attr("source", content)
 		default:
-			w.attr("content", content)
+			w.attr(value, content)
 		}
 		switch {
 		case ref.Mode != nil:

@@ -25,13 +25,13 @@ EOT
     gid    = 1000
   }
   # compose: config nothing at /nothing: ./not-there.conf is not there
-  file "/run/secrets/db" {
-    content = sensitive(file("./keys/db"))
-    mode    = "0444"
+  secret "db" {
+    value = file("./keys/db")
+    mode  = "0444"
   }
-  file "/run/secrets/api-key" {
-    content = var.API_KEY
-    mode    = "0444"
+  secret "api-key" {
+    value = var.API_KEY
+    mode  = "0444"
   }
   # compose: secret outside at /run/secrets/outside: it is external; give its content in a file block, from a
   #   credential or a variable
