@@ -2,8 +2,6 @@ package envspec
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,7 +15,6 @@ import (
 
 // container decodes a container block, or a job, at its own vantage.
 func (in *instance) container(r *reader) *Container {
-	dir := in.decl.scope.dir
 	c := &Container{
 		Addr:       in.addr,
 		Image:      r.str("image"),
@@ -60,7 +57,7 @@ func (in *instance) container(r *reader) *Container {
 	for _, b := range r.blocks() {
 		switch b.kind.Name {
 		case "build":
-			c.Build = b.build(dir)
+			c.Build = b.build(in.decl.scope)
 		case "volume":
 			c.Volumes = append(c.Volumes, b.mount(in.decl.scope))
 		case "file":
@@ -76,41 +73,6 @@ func (in *instance) container(r *reader) *Container {
 	}
 	r.hiddenFiles(c)
 	return c
-}
-
-// build reads a build block and checks that what it names is there.
-func (r *reader) build(dir string) *Build {
-	b := &Build{Dockerfile: r.str("dockerfile"), Inline: r.str("inline"), Target: r.str("target")}
-	for k, v := range r.plainMap("args") {
-		if b.Args == nil {
-			b.Args = map[string]secret.Text{}
-		}
-		b.Args[k] = secret.Plain(v)
-	}
-	switch path := r.str("context"); {
-	case path != "":
-		b.Context = resolvePath(dir, path)
-		if info, err := os.Stat(b.Context); err != nil || !info.IsDir() {
-			r.report(fault(CodeFile, r.rangeOf("context"), "No such folder", "There is no folder %s to build from.", b.Context))
-			return b
-		}
-	case !r.has("context") && !r.has("inline"):
-		r.report(fault(CodeMissing, r.at, "Something is missing", "build needs a context, or an inline Dockerfile."))
-		return b
-	}
-	if b.Inline == "" && !r.has("inline") && b.Context != "" {
-		name := b.Dockerfile
-		if name == "" {
-			name = "Dockerfile"
-		}
-		at := r.rangeOf("dockerfile")
-		if !filepath.IsLocal(filepath.FromSlash(name)) {
-			r.report(fault(CodeFile, at, "Outside the context", "The Dockerfile is named from the context, and must be in it; %s is not.", quote(name)))
-		} else if info, err := os.Stat(filepath.Join(b.Context, filepath.FromSlash(name))); err != nil || info.IsDir() {
-			r.report(fault(CodeFile, at, "No Dockerfile", "There is no %s in %s. Name it with dockerfile = \"…\", or write it out with inline.", name, b.Context))
-		}
-	}
-	return b
 }
 
 func (r *reader) containerFile(sc *scope) File {

@@ -140,6 +140,8 @@ type Build struct {
 	Inline     string // a Dockerfile's text, in place of Dockerfile
 	Target     string
 	Args       map[string]secret.Text
+	Secrets    map[string]secret.Text // by id; for as long as a step runs that mounts it
+	CacheFrom  []string               // images whose layers may be used; no part of the identity
 	// Files is a whole context held in memory, by slash path; envctl's own images come so.
 	Files map[string]blob.Blob
 	// From gives the base images of the Dockerfile the digests or image ids that are locked, by the

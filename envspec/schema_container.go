@@ -99,18 +99,7 @@ func containerBlock() *block {
 			forEach(),
 		},
 		Blocks: []*block{
-			{
-				Name: "build", Max: 1, Static: true, Doc: "Builds the image.",
-				ExactlyOne: nil,
-				AtMostOne:  [][]string{{"dockerfile", "inline"}},
-				Attrs: []attribute{
-					{Name: "context", Type: stringValue, Doc: "Folder that the build sees, from the spec's folder."},
-					{Name: "dockerfile", Type: stringValue, Doc: "The Dockerfile, from the context; `\"Dockerfile\"` where left out."},
-					{Name: "inline", Type: stringValue, Doc: "A Dockerfile's text."},
-					{Name: "target", Type: stringValue, Doc: "The stage to build."},
-					{Name: "args", Type: mapValue, Doc: "Build arguments.", Instead: "Build arguments stay in the image's history. Hand the secret over when the container runs, in env or in a file block."},
-				},
-			},
+			buildBlock(),
 			portBlock(),
 			{
 				Name: "volume", Labels: []string{"name"}, Doc: "A named volume of the container's own, or what `source` says.",

@@ -35,6 +35,8 @@ type Node struct {
 	Layers []guestproto.Layer
 	// After are the resources that must be ready first.
 	After []addr.Addr
+	// Anew, where it is not empty, says why the resource is made anew, its image too, although nothing of it changed.
+	Anew string
 	// Body is *envspec.Container, *envspec.Machine or *Network. While planning it holds stand-ins in place of
 	// secrets; the engine hands Apply the one with the values.
 	Body any

@@ -113,6 +113,7 @@ type app struct {
 	json     bool
 	quiet    bool
 	frozen   bool // --frozen of the commands that use the lock
+	rebuild  bool // --rebuild of plan and up
 
 	stream *view.Stream // where a command's events are its output
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/credential"
+	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
 )
@@ -77,9 +78,11 @@ func holds(c *envspec.Container, text string) bool {
 		}
 	}
 	if c.Build != nil {
-		for _, v := range c.Build.Args {
-			if strings.Contains(v.Reveal(), text) {
-				return true
+		for _, values := range []map[string]secret.Text{c.Build.Args, c.Build.Secrets} {
+			for _, v := range values {
+				if strings.Contains(v.Reveal(), text) {
+					return true
+				}
 			}
 		}
 	}

@@ -203,6 +203,9 @@ func (s *session) evaluate(ctx context.Context) error {
 	s.marks.put(bodies)
 	s.nodes, err = topology.Nodes(bodies, buildIdentity)
 	nameMarks(s.nodes)
+	if s.rebuild {
+		buildAgain(s.nodes)
+	}
 	return err
 }
 

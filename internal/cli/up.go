@@ -31,6 +31,7 @@ With PLAN, a file that "envctl plan --out" wrote, it plans again and does nothin
 	}
 	a.specFlags(c)
 	a.frozenFlag(c)
+	a.rebuildFlag(c)
 	return c
 }
 

@@ -117,6 +117,8 @@ func operation(n providers.Node, is *providers.Observed, before map[addr.Addr]pr
 	case is.Identity != n.Identity:
 		op.Action, op.Values = providers.Replace, difference(is.Parts, n.Parts)
 		op.Cause = inWords(op.Values)
+	case n.Anew != "":
+		op.Action, op.Cause = providers.Replace, n.Anew
 	case is.State == providers.Failed && is.Detail == providers.Incomplete:
 		op.Action, op.Cause = providers.Replace, providers.Incomplete
 	case n.Addr.Kind == addr.Job && (is.State == providers.Stopped || is.State == providers.Failed):

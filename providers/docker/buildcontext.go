@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"archive/tar"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,6 +29,7 @@ type buildContext struct {
 	ignore     string // the text of .dockerignore
 	dir        string // or files
 	files      map[string]blob.Blob
+	found      []entry // what walk found, once it has
 }
 
 // loadContext reads the Dockerfile and .dockerignore; the rest is read as it is needed.
@@ -85,10 +85,22 @@ type entry struct {
 	link string
 	// sum is a file's SHA-256 where it is known, lower-case hex.
 	sum  string
+	size int64                                                 // of a file; -1 where only open tells
 	open func() (content io.ReadCloser, size int64, err error) // of a file
 }
 
-// walk visits what .dockerignore leaves, in an order that does not change.
+// entries are what .dockerignore leaves, in an order that does not change. They are looked for once.
+func (c *buildContext) entries() ([]entry, error) {
+	if c.found == nil {
+		found := []entry{}
+		if err := c.walk(func(e entry) error { found = append(found, e); return nil }); err != nil {
+			return nil, err
+		}
+		c.found = found
+	}
+	return c.found, nil
+}
+
 func (c *buildContext) walk(visit func(entry) error) error {
 	patterns, err := ignorefile.ReadAll(strings.NewReader(c.ignore))
 	if err != nil {
@@ -134,6 +146,7 @@ func (c *buildContext) walk(visit func(entry) error) error {
 		e := entry{path: filepath.ToSlash(rel), mode: info.Mode(), time: info.ModTime()}
 		switch {
 		case info.Mode().IsRegular():
+			e.size = info.Size()
 			e.open = func() (io.ReadCloser, int64, error) {
 				f, err := os.Open(path)
 				return f, info.Size(), err
@@ -161,7 +174,7 @@ func walkFiles(files map[string]blob.Blob, matcher *patternmatcher.PatternMatche
 			continue
 		}
 		file := files[name]
-		err = visit(entry{path: name, mode: 0o755, time: time.Unix(0, 0), sum: file.SHA256, open: func() (io.ReadCloser, int64, error) {
+		err = visit(entry{path: name, mode: 0o755, time: time.Unix(0, 0), sum: file.SHA256, size: -1, open: func() (io.ReadCloser, int64, error) {
 			data, err := file.Bytes()
 			return io.NopCloser(bytes.NewReader(data)), int64(len(data)), err
 		}})
@@ -175,93 +188,42 @@ func walkFiles(files map[string]blob.Blob, matcher *patternmatcher.PatternMatche
 // hash covers what an image could come to hold: paths, contents, links and whether a file is executable,
 // but no times and no other modes, which differ between checkouts of the same thing.
 func (c *buildContext) hash(w io.Writer) error {
-	return c.walk(func(e entry) error {
+	entries, err := c.entries()
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		e := &entries[i]
 		switch {
 		case e.open != nil:
-			sum, err := e.digest()
-			if err != nil {
+			if err := e.digest(); err != nil {
 				return err
 			}
 			executable := e.mode&0o111 != 0 && runtime.GOOS != "windows"
-			fmt.Fprintf(w, "file %q %t %s\n", e.path, executable, sum)
+			fmt.Fprintf(w, "file %q %t %s\n", e.path, executable, e.sum)
 		case e.link != "":
 			fmt.Fprintf(w, "link %q %q\n", e.path, filepath.ToSlash(e.link))
 		default:
 			fmt.Fprintf(w, "dir %q\n", e.path)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
-// digest gives the SHA-256 of a file, lower-case hex.
-func (e entry) digest() (string, error) {
+// digest fills in the SHA-256 of a file.
+func (e *entry) digest() error {
 	if e.sum != "" {
-		return e.sum, nil
+		return nil
 	}
 	f, _, err := e.open()
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// sentDockerfile is the name under which the Dockerfile goes to the engine, beside the context's own.
-const sentDockerfile = ".envctl.dockerfile"
-
-// tar writes the context as the engine takes it, owned by root, with text as its Dockerfile.
-func (c *buildContext) tar(out io.Writer, text string) error {
-	w := tar.NewWriter(out)
-	add := func(name, content string) error {
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content)), ModTime: time.Unix(0, 0)}); err != nil {
-			return err
-		}
-		_, err := io.WriteString(w, content)
 		return err
 	}
-	err := c.walk(func(e entry) error {
-		if e.path == ".dockerignore" {
-			return nil // follows below
-		}
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: e.path, Mode: int64(e.mode.Perm()), ModTime: e.time}
-		if runtime.GOOS == "windows" {
-			h.Mode = 0o755 // Windows does not know; better too executable than not at all
-		}
-		switch {
-		case e.link != "":
-			h.Typeflag, h.Linkname = tar.TypeSymlink, filepath.ToSlash(e.link)
-		case e.open == nil:
-			h.Typeflag, h.Name = tar.TypeDir, e.path+"/"
-		}
-		if e.open == nil {
-			return w.WriteHeader(h)
-		}
-		f, size, err := e.open()
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		h.Size = size
-		if err := w.WriteHeader(h); err != nil {
-			return err
-		}
-		_, err = io.Copy(w, f)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("sending the build's context: %w", err)
-	}
-	// The engine drops the Dockerfile from what COPY sees where .dockerignore names it.
-	ignore := c.ignore + "\n" + sentDockerfile + "\n"
-	if c.ignore == "" {
-		ignore += ".dockerignore\n"
-	}
-	if err := errors.Join(add(".dockerignore", ignore), add(sentDockerfile, text)); err != nil {
-		return err
-	}
-	return w.Close()
+	e.sum = hex.EncodeToString(h.Sum(nil))
+	return nil
 }

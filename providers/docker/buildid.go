@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -19,18 +20,25 @@ const BuildPart = "build"
 var buildIdentity = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // BuildIdentity is the hash of all that an image is built from, 32 hex digits: the context without what
-// .dockerignore leaves out, the Dockerfile, target, arguments, platform and the locked base images. The
-// times and modes of files count for nothing, but whether one is executable does. Arguments count with the
-// values they have: while planning, secrets are stand-ins.
+// .dockerignore leaves out, the Dockerfile, target, arguments, secrets, platform and the locked base images. The
+// times and modes of files count for nothing, but whether one is executable does. Arguments and secrets count
+// with the values they have: while planning, what is secret is a stand-in.
 func BuildIdentity(b *envspec.Build, platform string) (string, error) {
 	c, err := loadContext(b)
 	if err != nil {
 		return "", err
 	}
+	return c.identity(b, platform)
+}
+
+func (c *buildContext) identity(b *envspec.Build, platform string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "envctl build 1\ndockerfile %q\ntarget %q\nplatform %q\n", c.dockerfile, b.Target, platform)
 	for _, k := range slices.Sorted(maps.Keys(b.Args)) {
 		fmt.Fprintf(h, "arg %q %q\n", k, b.Args[k].Reveal())
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.Secrets)) {
+		fmt.Fprintf(h, "secret %q %q\n", k, b.Secrets[k].Reveal())
 	}
 	for _, k := range slices.Sorted(maps.Keys(b.From)) {
 		fmt.Fprintf(h, "from %q %q\n", k, b.From[k])
@@ -81,21 +89,19 @@ func buildTag(c providers.Change, body *envspec.Container) (string, error) {
 // publicIdentity leaves the values of secrets out, which must not be guessable from a tag.
 func publicIdentity(b *envspec.Build, platform string) (string, error) {
 	public := *b
-	public.Args = maps.Clone(b.Args)
-	for k, v := range public.Args {
-		if v.Sensitive {
-			v.Value = ""
-			public.Args[k] = v
+	public.Args, public.Secrets = maps.Clone(b.Args), maps.Clone(b.Secrets)
+	for _, values := range []map[string]secret.Text{public.Args, public.Secrets} {
+		for k, v := range values {
+			if v.Sensitive {
+				v.Value = ""
+				values[k] = v
+			}
 		}
 	}
 	return BuildIdentity(&public, platform)
 }
 
-func hasSecretArgs(b *envspec.Build) bool {
-	for _, v := range b.Args {
-		if v.Sensitive {
-			return true
-		}
-	}
-	return false
+func hasSecrets(b *envspec.Build) bool {
+	sensitive := func(v secret.Text) bool { return v.Sensitive }
+	return len(b.Secrets) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(b.Args)), sensitive)
 }

@@ -17,7 +17,10 @@ import (
 // TestBuildCutShort ends a build in its middle, as Ctrl-C does and, by the connection that closes, a kill.
 func TestBuildCutShort(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	withBuilders(t, buildCutShort)
+}
+
+func buildCutShort(t *testing.T, w *world) {
 	c := sleeper("app")
 	c.Image = ""
 	c.Build = &envspec.Build{Inline: "FROM " + base + "\nRUN echo it has begun; sleep 600\n"}

@@ -110,7 +110,7 @@ func (d dockerfile) bases() []string {
 	return images
 }
 
-// rewrite gives the text with the base images that pins knows replaced, and label after each FROM.
+// rewrite gives the text with the base images that pins knows replaced, and label, unless it is empty, after each FROM.
 func (d dockerfile) rewrite(pins map[string]string, label string) string {
 	lines := slices.Clone(d.lines)
 	for _, f := range d.froms {
@@ -119,7 +119,9 @@ func (d dockerfile) rewrite(pins map[string]string, label string) string {
 			// then it is left as written.
 			lines[f.last] = strings.Replace(lines[f.last], f.raw, pin, 1)
 		}
-		lines[f.last] += "\n" + label
+		if label != "" {
+			lines[f.last] += "\n" + label
+		}
 	}
 	return strings.Join(lines, "\n")
 }

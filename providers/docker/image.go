@@ -29,6 +29,10 @@ func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *en
 	if always {
 		key += " newest" // once for all who ask so
 	}
+	again := body.Build != nil && c.Node.Anew != ""
+	if again {
+		key += " again" // once
+	}
 	if _, ok := p.present.Load(key); ok {
 		return ref, nil
 	}
@@ -42,7 +46,7 @@ func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *en
 		return "", fmt.Errorf("image %s: %w", ref, err)
 	}
 	switch {
-	case there && !always:
+	case there && !always && !again:
 	case body.Pull == "never":
 		return "", fmt.Errorf("image %s is not on this engine, and `pull = \"never\"`; load or build it there, or let it be pulled", ref)
 	case body.Build != nil:

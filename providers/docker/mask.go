@@ -35,6 +35,9 @@ func maskOf(c *envspec.Container) masker {
 		for _, v := range c.Build.Args {
 			add(v)
 		}
+		for _, v := range c.Build.Secrets {
+			add(v)
+		}
 	}
 	return m
 }

@@ -37,6 +37,7 @@ type Provider struct {
 	api      *client.Client
 	endpoint endpoint
 	auth     authStore
+	getenv   func(string) string
 	version  string
 
 	connecting sync.Mutex
@@ -74,7 +75,7 @@ func New(opts Options) (*Provider, error) {
 		return nil, fmt.Errorf("the Docker engine at %s (from %s): %w", ep.host, ep.from, err)
 	}
 	return &Provider{
-		api: api, endpoint: ep, auth: authStore{config: config}, version: opts.Version,
+		api: api, endpoint: ep, auth: authStore{config: config}, getenv: opts.Getenv, version: opts.Version,
 		pulls: make(chan struct{}, orDefault(opts.Pulls, 4)), builds: make(chan struct{}, orDefault(opts.Builds, 2)),
 	}, nil
 }

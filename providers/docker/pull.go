@@ -18,10 +18,12 @@ import (
 
 // message is one line of what an engine says while it pulls or builds.
 type message struct {
-	Stream   string `json:"stream"`
-	Status   string `json:"status"`
-	ID       string `json:"id"`
-	Error    string `json:"error"`
+	Stream string `json:"stream"`
+	Status string `json:"status"`
+	ID     string `json:"id"`
+	Error  string `json:"error"`
+	// Aux is data of the kind that ID names.
+	Aux      json.RawMessage `json:"aux"`
 	Progress struct {
 		Current int64 `json:"current"`
 		Total   int64 `json:"total"`
@@ -44,6 +46,9 @@ func readMessages(r io.Reader, handle func(message)) error {
 		handle(m)
 	}
 }
+
+// reportEvery is how often bytes that come are told of.
+const reportEvery = 100 * time.Millisecond
 
 // pullTries is how often a pull is tried before a failure that may pass counts as one.
 const pullTries = 3
@@ -91,7 +96,7 @@ func (p *Provider) pullOnce(ctx context.Context, ref, platform, header string, r
 	layers := layerProgress{}
 	var last time.Time
 	return readMessages(body, func(m message) {
-		if layers.add(m) && time.Since(last) > 100*time.Millisecond {
+		if layers.add(m) && time.Since(last) > reportEvery {
 			last = time.Now()
 			current, total := layers.sum()
 			report(event.Event{Type: event.Progress, Message: "pulling " + ref, Current: current, Total: total})

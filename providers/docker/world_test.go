@@ -40,7 +40,32 @@ var networkAddr = addr.Addr{Kind: addr.Network, Name: "default"}
 // newWorld gives an instance with its network, and removes all that carries its name in the end.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	p := engine(t, Options{Version: "test"})
+	return worldOn(t, engine(t, Options{Version: "test"}))
+}
+
+// withBuilders runs a test with BuildKit and with the classic builder.
+func withBuilders(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, setting := range map[string]string{"BuildKit": "1", "classic": "0"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, worldOn(t, builderEngine(t, setting)))
+		})
+	}
+}
+
+// builderEngine gives a provider that builds with BuildKit, "1", or without, "0".
+func builderEngine(t *testing.T, setting string) *Provider {
+	t.Helper()
+	return engine(t, Options{Version: "test", Getenv: func(k string) string {
+		if k == "DOCKER_BUILDKIT" {
+			return setting
+		}
+		return os.Getenv(k)
+	}})
+}
+
+func worldOn(t *testing.T, p *Provider) *world {
+	t.Helper()
 	random := make([]byte, 4)
 	_, _ = rand.Read(random) // never fails
 	id := hex.EncodeToString(random)

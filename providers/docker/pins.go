@@ -1,0 +1,73 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+)
+
+// pins gives each base image the reference that means exactly what was locked: a digest, or an image's id.
+func (p *Provider) pins(ctx context.Context, from map[string]string) (map[string]string, error) {
+	pins := map[string]string{}
+	for ref, locked := range from {
+		pins[ref] = locked
+		if !strings.HasPrefix(locked, "sha256:") {
+			continue
+		}
+		is, err := p.api.ImageInspect(ctx, locked)
+		if err == nil && is.ID == locked {
+			continue // an id
+		}
+		if err != nil && !isNotFound(err) {
+			return nil, err
+		}
+		named, err := reference.ParseNormalizedNamed(ref)
+		if err != nil {
+			return nil, fmt.Errorf("base image %q: %w", ref, err)
+		}
+		pins[ref] = named.Name() + "@" + locked
+	}
+	return pins, nil
+}
+
+// kitPins are pins for BuildKit, which takes no id in FROM: it gets the name that has the id, or one that lasts until
+// release is called.
+func (p *Provider) kitPins(ctx context.Context, from map[string]string) (pins map[string]string, release func(), err error) {
+	var made []string
+	release = func() {
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer cancel()
+		for _, name := range made {
+			_, _ = p.api.ImageRemove(cleanup, name, image.RemoveOptions{}) // a second name at the most stays
+		}
+	}
+	if pins, err = p.pins(ctx, from); err != nil {
+		return nil, release, err
+	}
+	for ref, pin := range pins {
+		if !strings.HasPrefix(pin, "sha256:") {
+			continue
+		}
+		is, err := p.api.ImageInspect(ctx, ref)
+		if err == nil && is.ID == pin {
+			pins[ref] = ref
+			continue
+		}
+		if is, err = p.api.ImageInspect(ctx, pin); err != nil {
+			return nil, release, fmt.Errorf("base image %q: %w", ref, err)
+		}
+		name := "envctl/base:" + strings.ToLower(rand.Text())
+		if err := p.api.ImageTag(ctx, pin, name); err != nil {
+			return nil, release, fmt.Errorf("base image %q: %w", ref, err)
+		}
+		if len(is.RepoTags) > 0 { // else the name is all that keeps the image
+			made = append(made, name)
+		}
+		pins[ref] = name
+	}
+	return pins, release, nil
+}
