@@ -1,6 +1,11 @@
 package composeimport
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
 
 // build writes a build block.
 func (im *importer) build(w *writer, s *service) {
@@ -39,7 +44,59 @@ func (im *importer) build(w *writer, s *service) {
 			}
 			w.object("args", args)
 		}
-		b.Context, b.Dockerfile, b.DockerfileInline, b.Target, b.Args = "", "", "", "", nil
+		b.CacheFrom = cacheFrom(w, b.CacheFrom)
+		im.buildSecrets(w, b.Secrets)
+		b.Context, b.Dockerfile, b.DockerfileInline, b.Target, b.Args, b.Secrets = "", "", "", "", nil, nil
 		w.leftovers("build.", b, nil)
 	})
+}
+
+// buildSecrets writes what steps of the build may see.
+func (im *importer) buildSecrets(w *writer, refs []types.ServiceSecretConfig) {
+	all := secretObjects(im.project)
+	for _, ref := range refs {
+		id := ref.Target
+		if id == "" {
+			id = ref.Source
+		}
+		object, what := all[ref.Source], "build.secrets "+ref.Source
+		switch {
+		case object.File != "" && !exists(object.File):
+			w.left(what + ": " + im.shorten(object.File) + " is not there")
+		case object.File != "":
+			w.block("secret "+quote(id), func(w *writer) { w.attr("source", quote(im.shorten(object.File))) })
+		case object.Environment != "":
+			im.use(object.Environment, hides)
+			w.block("secret "+quote(id), func(w *writer) { w.attr("value", "var."+identifier(object.Environment)) })
+		case object.Content != "":
+			t := im.text(object.Content, hides, "secrets", ref.Source, "content")
+			w.block("secret "+quote(id), func(w *writer) { w.attr("value", inline(t, "EOT")) })
+		default:
+			w.left(what + ": its content is not in the Compose file; give it in a secret block, from a credential or a variable")
+		}
+	}
+}
+
+// cacheFrom writes the images to take layers from, and gives the sources that are something else.
+func cacheFrom(w *writer, sources []string) (others []string) {
+	var images []text
+	for _, source := range sources {
+		ref, of := source, "registry"
+		for part := range strings.SplitSeq(source, ",") {
+			if v, ok := strings.CutPrefix(part, "ref="); ok {
+				ref = v
+			} else if v, ok := strings.CutPrefix(part, "type="); ok {
+				of = v
+			}
+		}
+		if of != "registry" || strings.Contains(ref, "=") {
+			others = append(others, source)
+			continue
+		}
+		images = append(images, literal(ref))
+	}
+	if len(images) > 0 {
+		w.attr("cache_from", list(images))
+	}
+	return others
 }

@@ -191,3 +191,24 @@ func TestDestroyOfWhatClaimsToComeAfterEachOther(t *testing.T) {
 		t.Errorf("the plan is\n%s", p)
 	}
 }
+
+func TestMakeAnew(t *testing.T) {
+	again := node(t, "container.app", "1")
+	again.Anew = "a rebuild was asked for"
+	for _, test := range []struct {
+		is    []providers.Observed
+		cause string
+	}{
+		{nil, "not there yet"},
+		{[]providers.Observed{seen(t, "container.app", "1")}, "a rebuild was asked for"},
+		{[]providers.Observed{seen(t, "container.app", "0")}, "image changed"},
+	} {
+		p, err := plan.Make([]providers.Node{again, node(t, "container.db", "1")}, append(test.is, seen(t, "container.db", "1")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if op := p.Operations[0]; p.Changes() != 1 || op.Cause != test.cause || op.Node.Anew == "" {
+			t.Errorf("want %q in:\n%s", test.cause, p)
+		}
+	}
+}

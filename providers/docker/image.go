@@ -41,7 +41,7 @@ func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *en
 		return "", err
 	}
 	defer unlock()
-	there, err := p.imagePresent(ctx, ref, body.Platform)
+	is, there, err := p.inspectImage(ctx, ref, body.Platform)
 	if err != nil {
 		return "", fmt.Errorf("image %s: %w", ref, err)
 	}
@@ -57,20 +57,35 @@ func (p *Provider) ensureImage(ctx context.Context, c providers.Change, body *en
 	if err != nil {
 		return "", err
 	}
+	if !there || always || again {
+		if is, there, err = p.inspectImage(ctx, ref, body.Platform); err != nil {
+			return "", fmt.Errorf("image %s: %w", ref, err)
+		}
+		if body.Build == nil && !there && is.ID != "" { // an engine pulls what there is, whatever was asked for
+			return "", pullError(ref, body.Platform, fmt.Errorf("no matching manifest: it is for %s alone", platformText(is.Os, is.Architecture, is.Variant)))
+		}
+	}
+	if body.Build == nil || body.Build.Tag == "" { // envctl's own are what they are
+		if err := p.warnEmulated(ctx, ref, body.Platform, is, report); err != nil {
+			return "", err
+		}
+	}
 	p.present.Store(key, true)
 	return ref, nil
 }
 
 // imagePresent reports whether the engine has ref for the platform; "" is any.
 func (p *Provider) imagePresent(ctx context.Context, ref, platform string) (bool, error) {
-	is, err := p.api.ImageInspect(ctx, ref)
+	_, there, err := p.inspectImage(ctx, ref, platform)
+	return there, err
+}
+
+func (p *Provider) inspectImage(ctx context.Context, ref, platform string) (is image.InspectResponse, there bool, err error) {
+	is, err = p.api.ImageInspect(ctx, ref)
 	if isNotFound(err) {
-		return false, nil
+		return is, false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	return fitsPlatform(is, platform), nil
+	return is, err == nil && fitsPlatform(is, platform), err
 }
 
 func fitsPlatform(is image.InspectResponse, platform string) bool {

@@ -20,11 +20,16 @@ func (p *Provider) Platform(ctx context.Context) (string, error) {
 	if err := p.connect(ctx); err != nil {
 		return "", err
 	}
+	if known := p.platform.Load(); known != nil {
+		return *known, nil
+	}
 	v, err := p.api.ServerVersion(ctx)
 	if err != nil {
 		return "", p.explain(err)
 	}
-	return platformText(v.Os, v.Arch, ""), nil
+	platform := platformText(v.Os, v.Arch, "")
+	p.platform.Store(&platform)
+	return platform, nil
 }
 
 // LockImage asks the registry what ref means now. The result has the platform asked for, and with pinned

@@ -45,8 +45,9 @@ type Provider struct {
 
 	pulls, builds chan struct{} // slots
 	images        keyedMutex    // one pull or build of an image at a time
-	hostNetwork   atomic.Bool   // builds have to use the host's network
-	present       sync.Map      // images seen to be there, by reference and platform
+	platform      atomic.Pointer[string]
+	hostNetwork   atomic.Bool // builds have to use the host's network
+	present       sync.Map    // images seen to be there, by reference and platform
 }
 
 var (

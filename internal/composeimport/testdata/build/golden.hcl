@@ -2,6 +2,12 @@
 #   carried over as it was.
 environment "build" {}
 
+variable "API_TOKEN" {
+  type      = string
+  default   = env("API_TOKEN", "")
+  sensitive = true
+}
+
 variable "COMMIT" {
   type    = string
   default = env("COMMIT", "")
@@ -22,7 +28,16 @@ container "api" {
       HTTP_PROXY = env("HTTP_PROXY", "")
       VERSION    = "3"
     }
-    # compose: build.cache_from: ['example/api:cache']
+    cache_from = ["example/api:cache", "example/api:ci"]
+    secret "npm" {
+      source = "./npmrc"
+    }
+    secret "api-token" {
+      value = var.API_TOKEN
+    }
+    # compose: build.secrets outside: its content is not in the Compose file; give it in a secret block, from a
+    #   credential or a variable
+    # compose: build.cache_from: ['type=local,src=cache']
     # compose: build.platforms: [linux/amd64]
   }
 }
