@@ -85,9 +85,6 @@ func TestEveryBlockHasAnExample(t *testing.T) {
 	var walk func(b *block, path string)
 	walk = func(b *block, path string) {
 		for _, c := range b.Blocks {
-			if c.Later {
-				continue
-			}
 			if as := same.Replace(path + c.Name); !shown[as] {
 				t.Errorf("language.md.tmpl has no example of %s", as)
 			}
@@ -131,9 +128,6 @@ func (w *tables) inner(out *strings.Builder, b *block, path string) {
 		w.at[c] = path
 		here := path + " › " + c.Name
 		fmt.Fprintf(out, "\n#### %s\n\n`%s`%s. %s\n", here, c.heading(), c.occurs(), c.Doc)
-		if c.Later {
-			out.WriteString("Not available yet.\n")
-		}
 		w.arguments(out, c)
 		w.inner(out, c, here)
 	}

@@ -52,6 +52,12 @@ func (r *reader) layer(l *guestproto.Layer, in *instance) {
 		l.Script = r.script()
 	case "app":
 		l.App = r.app()
+	case "feature":
+		l.Feature = &guestproto.Feature{Payload: r.str("payload"), Timeout: r.seconds("timeout")}
+	case "certificate":
+		l.Certificate = r.certificate(dir)
+	case "task":
+		l.Task = r.task(l.Name)
 	case "reboot":
 		l.Reboot = &guestproto.Reboot{When: orElse(r.str("when"), "pending")}
 	}

@@ -18,7 +18,7 @@ func (r *reader) blocks(kinds ...string) []*reader {
 			kind = b.Labels[0]
 		}
 		s := r.kind.block(kind)
-		if s == nil || s.Later || len(kinds) > 0 && !contains(kinds, kind) {
+		if s == nil || len(kinds) > 0 && !contains(kinds, kind) {
 			continue
 		}
 		if b.Type == "dynamic" {

@@ -96,8 +96,6 @@ type block struct {
 	Static bool
 	// Foreign has what other tools call what may stand in the block.
 	Foreign map[string]string
-	// Later says that this envctl knows the block but cannot carry it out yet.
-	Later bool
 }
 
 func (b *block) attr(name string) *attribute {

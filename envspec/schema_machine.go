@@ -50,7 +50,7 @@ func windowsBlock() *block {
 	}
 }
 
-// layerBlocks are the kinds of layer. Those that are Later have no message to the guest yet.
+// layerBlocks are the kinds of layer.
 func layerBlocks() []*block {
 	return []*block{
 		{
@@ -157,8 +157,37 @@ func layerBlocks() []*block {
 			Name: "reboot", Labels: []string{"name"}, OptionalLabel: true, Doc: "Restarts the machine; the layers above wait for it.",
 			Attrs: []attribute{{Name: "when", Type: stringValue, Enum: []string{"pending", "always"}, Doc: "`\"pending\"` where left out: only where Windows asks for it."}},
 		},
-		{Name: "feature", Labels: []string{"name"}, Later: true, Doc: "Turns on a Windows feature."},
-		{Name: "certificate", Labels: []string{"name"}, Later: true, Doc: "Puts a certificate into a store."},
-		{Name: "task", Labels: []string{"name"}, Later: true, Doc: "Makes a scheduled task."},
+		{
+			Name: "feature", Labels: []string{"name"}, Doc: "Turns on an optional feature of Windows, by the name that `dism /online /get-features` lists, and what it needs. One that was on before stays on when the layer goes.",
+			Attrs: []attribute{
+				{Name: "payload", Type: stringValue, Doc: "A folder on the machine with the feature's files (`sources\\\\sxs` of the installation medium); needed where Windows would fetch them from Windows Update, which WinRM cannot reach.", Instead: winArgvHint},
+				timeoutAttr("30m"),
+			},
+		},
+		{
+			Name: "certificate", Labels: []string{"name"}, Doc: "Puts certificates into a store of the machine. One that was there before stays when the layer goes.",
+			ExactlyOne: [][]string{{"content", "source"}},
+			Attrs: []attribute{
+				{Name: "store", Type: stringValue, Required: true, Enum: []string{"root", "ca", "my", "trustedpeople", "trustedpublisher"}, Doc: "`\"root\"` has the authorities that the machine trusts, `\"ca\"` those between, `\"my\"` its own certificates."},
+				{Name: "content", Type: textValue, Doc: "Certificates in PEM; `file(\"ca.pem\")` reads them from a file."},
+				{Name: "source", Type: stringValue, Static: true, Doc: "A file of the host, from the spec's folder, or an `https://` URL to fetch it from: .pem, .crt, .cer or .der, or a .pfx or .p12 with the private key."},
+				{Name: "sha256", Type: stringValue, Static: true, Doc: "What the source's sha256 must be, in hex. A URL has to have it, here or in the lock."},
+				{Name: "password", Type: textValue, Doc: "What opens a PFX."},
+			},
+		},
+		{
+			Name: "task", Labels: []string{"name"}, Doc: "Makes a task in Task Scheduler's root folder. One of its name that was there before comes back when the layer goes. With none of `on`, `daily` and `every` it runs only when it is told to.",
+			AtMostOne: [][]string{{"on", "daily", "every"}},
+			Attrs: []attribute{
+				{Name: "command", Type: stringValue, Required: true, Doc: "The program's path.", Instead: winArgvHint},
+				{Name: "args", Type: stringsValue, Doc: "Its arguments.", Instead: winArgvHint},
+				{Name: "working_dir", Type: stringValue, Doc: "Folder that it starts in.", Instead: winHint},
+				{Name: "on", Type: stringValue, Enum: []string{"boot", "logon"}, Doc: "Runs it when Windows starts, or when anyone logs on."},
+				{Name: "daily", Type: stringValue, Doc: "Runs it each day at this time of the machine's clock: `\"02:30\"`.", Instead: winHint},
+				{Name: "every", Type: durationValue, Doc: "Runs it again and again, at whole minutes: `\"15m\"`."},
+				{Name: "run_now", Type: boolValue, Doc: "Runs it once as soon as it is set up; the layer does not wait for its end."},
+				{Name: "credential", Type: credentialRef, Doc: "The account that it runs as; SYSTEM where left out."},
+			},
+		},
 	}
 }

@@ -79,11 +79,6 @@ func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]
 			continue
 		}
 		given[b.Type] = b.TypeRange
-		if kind.Later {
-			diags = append(diags, fault(CodeNotAvailable, b.DefRange(), "Not available yet",
-				"This version of envctl cannot apply a %s layer. Use a script layer for it until then.", b.Type))
-			continue
-		}
 		diags = append(diags, checkLabels(b, kind)...)
 		count[b.Type]++
 		if kind.Max > 0 && count[b.Type] > kind.Max && !s.isFile() {

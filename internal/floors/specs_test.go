@@ -3,6 +3,10 @@ package floors
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +31,8 @@ func TestWhatTheDocumentsShowIsASpec(t *testing.T) {
 		"reports/report.py":      "",
 		"Dockerfile":             "FROM scratch",
 		"secrets/svc":            "a password",
+		"lab-ca.pem":             certificate(t),
+		"pas.pfx":                "",
 		"billing/env.envctl.hcl": "environment \"billing\" { version = \"1.3.0\" }\nvariable \"database\" {}\noutput \"database\" {\n  value = var.database\n}\n",
 	}
 	for name, vars := range map[string]map[string]string{
@@ -46,6 +52,20 @@ func TestWhatTheDocumentsShowIsASpec(t *testing.T) {
 			loads(t, envspec.LoadOptions{Dir: dir, Vars: vars})
 		})
 	}
+}
+
+func certificate(t *testing.T) string {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(nil, c, c, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func TestTheQuickstartIsASpec(t *testing.T) {

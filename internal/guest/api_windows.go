@@ -17,6 +17,8 @@ var (
 	ole32    = windows.NewLazySystemDLL("ole32.dll")
 	oleaut32 = windows.NewLazySystemDLL("oleaut32.dll")
 	netapi32 = windows.NewLazySystemDLL("netapi32.dll")
+	crypt32  = windows.NewLazySystemDLL("crypt32.dll")
+	ncrypt   = windows.NewLazySystemDLL("ncrypt.dll")
 
 	procRegSetValueEx       = advapi32.NewProc("RegSetValueExW")
 	procRegDeleteKeyEx      = advapi32.NewProc("RegDeleteKeyExW")
@@ -40,6 +42,11 @@ var (
 	procCoCreateInstance    = ole32.NewProc("CoCreateInstance")
 	procSysAllocString      = oleaut32.NewProc("SysAllocString")
 	procSysFreeString       = oleaut32.NewProc("SysFreeString")
+	procCertGetProperty     = crypt32.NewProc("CertGetCertificateContextProperty")
+	procNCryptOpenProvider  = ncrypt.NewProc("NCryptOpenStorageProvider")
+	procNCryptOpenKey       = ncrypt.NewProc("NCryptOpenKey")
+	procNCryptDeleteKey     = ncrypt.NewProc("NCryptDeleteKey")
+	procNCryptFree          = ncrypt.NewProc("NCryptFreeObject")
 	procGetExtendedTCPTable = iphlpapi.NewProc("GetExtendedTcpTable")
 )
 

@@ -2,10 +2,7 @@ package guest
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
 	"strconv"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -15,16 +12,8 @@ import (
 // service, so that a rule counts at once.
 type firewallAPI struct{ rules *comObject }
 
-// errNoFirewallAPI says that this Windows does not have the interface, or has it and keeps nothing (Wine).
-var errNoFirewallAPI = errors.New("no firewall interface")
-
-// comObject is what every COM object begins with: a pointer to its methods, in the order of its interface.
-type comObject struct{ methods *[64]uintptr }
-
 // The methods that are used, by their place after the seven of IUnknown and IDispatch.
 const (
-	comRelease = 2
-
 	policyRules = 7 + 11
 
 	rulesAdd    = 7 + 1
@@ -49,13 +38,9 @@ var (
 	iidRule      = windows.GUID{Data1: 0xAF230D27, Data2: 0xBABA, Data3: 0x4E42, Data4: [8]byte{0xAC, 0xED, 0xF5, 0x24, 0xF2, 0x2C, 0xFC, 0xE2}}
 )
 
-// withFirewall calls do with the firewall's interface, on a thread that COM was made ready for.
+// withFirewall calls do with the firewall's interface.
 func withFirewall(do func(firewallAPI) error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := windows.CoInitializeEx(0, windows.COINIT_MULTITHREADED); err == nil || errors.Is(err, syscall.Errno(1)) { // S_FALSE: it was
-		defer windows.CoUninitialize()
-	}
+	defer enterCOM()()
 	policy, err := comCreate(&clsidPolicy2, &iidPolicy2)
 	if err != nil {
 		return err
@@ -66,7 +51,7 @@ func withFirewall(do func(firewallAPI) error) error {
 		return err
 	}
 	if rules == nil {
-		return errNoFirewallAPI
+		return errNoInterface
 	}
 	defer rules.release()
 	return do(firewallAPI{rules})
@@ -116,7 +101,7 @@ func (f firewallAPI) holds(name string, port int) (bool, error) {
 		return false, err
 	}
 	if rule == nil {
-		return false, errNoFirewallAPI
+		return false, errNoInterface
 	}
 	defer rule.release()
 	var enabled int16
@@ -141,48 +126,3 @@ func (f firewallAPI) remove(name string) error {
 	}
 	return err
 }
-
-func comCreate(class, iface *windows.GUID) (*comObject, error) {
-	var o *comObject
-	const inProcess = 1 // CLSCTX_INPROC_SERVER
-	r, _, _ := procCoCreateInstance.Call(uintptr(unsafe.Pointer(class)), 0, inProcess, uintptr(unsafe.Pointer(iface)), uintptr(unsafe.Pointer(&o)))
-	if err := hresult(r); err != nil {
-		return nil, err
-	}
-	if o == nil {
-		return nil, errNoFirewallAPI
-	}
-	return o, nil
-}
-
-func (o *comObject) call(method int, args ...uintptr) error {
-	r, _, _ := syscall.SyscallN(o.methods[method], append([]uintptr{uintptr(unsafe.Pointer(o))}, args...)...)
-	return hresult(r)
-}
-
-func (o *comObject) release() { syscall.SyscallN(o.methods[comRelease], uintptr(unsafe.Pointer(o))) }
-
-// hresult makes an error of an HRESULT; one that says that the interface is missing is errNoFirewallAPI.
-func hresult(r uintptr) error {
-	code := uint32(r)
-	switch {
-	case int32(code) >= 0:
-		return nil
-	case code == 0x80004001, code == 0x80040154, code == 0x80004002: // E_NOTIMPL, REGDB_E_CLASSNOTREG, E_NOINTERFACE
-		return errNoFirewallAPI
-	case code>>16 == 0x8007: // a Windows error
-		return windows.Errno(code & 0xFFFF)
-	}
-	return fmt.Errorf("error %#x", code)
-}
-
-func newBSTR(s string) uintptr {
-	text, err := windows.UTF16PtrFromString(s)
-	if err != nil {
-		return 0
-	}
-	r, _, _ := procSysAllocString.Call(uintptr(unsafe.Pointer(text)))
-	return r
-}
-
-func freeBSTR(b uintptr) { procSysFreeString.Call(b) }

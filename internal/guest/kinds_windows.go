@@ -13,6 +13,9 @@ func windowsKinds() map[string]kind {
 	kinds["vault"] = vaultKind{}
 	kinds["odbc"] = odbcKind{}
 	kinds["app"] = appKind{}
+	kinds["feature"] = featureKind{dism}
+	kinds["certificate"] = certificateKind{}
+	kinds["task"] = taskKind{}
 	kinds["reboot"] = rebootKind{pending: restartPending}
 	return kinds
 }

@@ -37,6 +37,12 @@ func hasBody(l guestproto.Layer) bool {
 		return l.App != nil
 	case "reboot":
 		return l.Reboot != nil
+	case "feature":
+		return l.Feature != nil
+	case "certificate":
+		return l.Certificate != nil
+	case "task":
+		return l.Task != nil
 	}
 	return false
 }
@@ -92,6 +98,13 @@ func texts(l guestproto.Layer) []secret.Text {
 	if a := l.App; a != nil {
 		list(a.Args)
 		table(a.Env)
+	}
+	if c := l.Certificate; c != nil {
+		one(c.Content)
+		one(c.Password)
+	}
+	if t := l.Task; t != nil {
+		one(t.Password)
 	}
 	return all
 }

@@ -66,7 +66,7 @@ func (firewallKind) apply(_ context.Context, s *step) error {
 		}
 		held, err := f.holds(r.name, r.port)
 		if err == nil && !held {
-			err = errNoFirewallAPI
+			err = errNoInterface
 		}
 		return err
 	})
@@ -75,7 +75,7 @@ func (firewallKind) apply(_ context.Context, s *step) error {
 		return nil
 	case errors.Is(err, endpointNotRegistered):
 		s.log("Windows Firewall does not run here: the rule counts from when it does")
-	case !errors.Is(err, errNoFirewallAPI):
+	case !errors.Is(err, errNoInterface):
 		return fmt.Errorf("the firewall of Windows: %w", err)
 	}
 	keys, values := r.stored()
@@ -96,7 +96,7 @@ func (firewallKind) undo(_ context.Context, s *step) error {
 		return keys.restore(*saved.Keys)
 	}
 	err = withFirewall(func(f firewallAPI) error { return f.remove(r.name) })
-	if err != nil && !errors.Is(err, errNoFirewallAPI) {
+	if err != nil && !errors.Is(err, errNoInterface) {
 		return fmt.Errorf("the firewall of Windows: %w", err)
 	}
 	return nil

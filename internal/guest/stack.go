@@ -327,6 +327,8 @@ func sourcesOf(l guestproto.Layer) []guestproto.Source {
 		return []guestproto.Source{l.Archive.Source}
 	case l.File != nil && l.File.Source != nil:
 		return []guestproto.Source{*l.File.Source}
+	case l.Certificate != nil && l.Certificate.Source != nil:
+		return []guestproto.Source{*l.Certificate.Source}
 	}
 	return nil
 }

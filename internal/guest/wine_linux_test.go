@@ -50,7 +50,7 @@ func TestOverWine(t *testing.T) {
 	msi := makeMSI(t, dir)
 
 	box.Exec(t, "mkdir", "-p", driveC+"/assets")
-	for from, to := range map[string]string{tests: "/assets/guest.test.exe", service: "/assets/svc.exe", msi: "/assets/svc.msi"} {
+	for from, to := range map[string]string{tests: "/assets/guest.test.exe", service: "/assets/svc.exe", msi: "/assets/svc.msi", "testdata/test.pfx": "/assets/test.pfx"} {
 		copyIn(t, box, from, driveC+to)
 	}
 	t.Run("tests", func(t *testing.T) {

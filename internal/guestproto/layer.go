@@ -32,6 +32,10 @@ type Layer struct {
 	Script   *Script   `json:"script,omitempty"`
 	App      *App      `json:"app,omitempty"`
 	Reboot   *Reboot   `json:"reboot,omitempty"`
+
+	Feature     *Feature     `json:"feature,omitempty"`
+	Certificate *Certificate `json:"certificate,omitempty"`
+	Task        *Task        `json:"task,omitempty"`
 }
 
 // ID names a layer within its machine: kind and name.
@@ -56,6 +60,8 @@ func (l Layer) Source() *Source {
 		return &l.Archive.Source
 	case l.File != nil:
 		return l.File.Source
+	case l.Certificate != nil:
+		return l.Certificate.Source
 	}
 	return nil
 }
@@ -180,4 +186,35 @@ type App struct {
 // Reboot restarts the machine: "pending" only where Windows asks for it.
 type Reboot struct {
 	When string `json:"when"`
+}
+
+// Feature is an optional feature of Windows that is turned on, its name the layer's name, as DISM has it.
+type Feature struct {
+	// Payload is a folder on the machine with the feature's files, where Windows itself has them not.
+	Payload string `json:"payload,omitempty"`
+	Timeout int    `json:"timeout,omitempty"` // seconds; 0 means 30 minutes
+}
+
+// Certificate is what goes into one of the machine's stores: certificates in PEM or DER, or a PFX with their keys.
+type Certificate struct {
+	// Store is "root", "ca", "my", "trustedpeople" or "trustedpublisher".
+	Store   string       `json:"store"`
+	Content *secret.Text `json:"content,omitempty"` // PEM
+	Source  *Source      `json:"source,omitempty"`
+	// Password opens a PFX.
+	Password *secret.Text `json:"password,omitempty"`
+}
+
+// Task is a scheduled task in Task Scheduler's root folder, its name the layer's name. Of On, Daily and Every at
+// most one is set; with none it runs only when it is told to.
+type Task struct {
+	Command    string       `json:"command"`
+	Args       []string     `json:"args,omitempty"`
+	WorkingDir string       `json:"working_dir,omitempty"`
+	On         string       `json:"on,omitempty"`    // "boot" or "logon"
+	Daily      string       `json:"daily,omitempty"` // "15:04", the machine's own time
+	Every      int          `json:"every,omitempty"` // minutes
+	RunNow     bool         `json:"run_now,omitempty"`
+	Account    string       `json:"account,omitempty"` // a credential's user; empty is SYSTEM
+	Password   *secret.Text `json:"password,omitempty"`
 }

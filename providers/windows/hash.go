@@ -50,6 +50,16 @@ func essence(l guestproto.Layer) guestproto.Layer {
 		f.Source = &s
 		l.File = &f
 	}
+	if l.Certificate != nil && l.Certificate.Source != nil {
+		c, s := *l.Certificate, content(*l.Certificate.Source)
+		c.Source = &s
+		l.Certificate = &c
+	}
+	if l.Feature != nil {
+		f := *l.Feature
+		f.Timeout = 0
+		l.Feature = &f
+	}
 	if l.Service != nil {
 		s := *l.Service
 		s.Timeout = 0

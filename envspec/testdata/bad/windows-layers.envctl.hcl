@@ -8,7 +8,6 @@ windows "pas" {
     sha256 = "abc"
   }
   archive "C:\\app" { source = "unused.envctl.hcl" }
-  feature "NetFx3" {}
   registry "HKML\\SOFTWARE\\PAS" { values = { A = "b" } }
   registry "HKLM/SOFTWARE/PAS" { values = { A = "b" } }
   registry "HKLM\\SOFTWARE\\PAS" {
