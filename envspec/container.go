@@ -71,6 +71,9 @@ func (in *instance) container(r *reader) *Container {
 	for _, b := range r.blocks("secret") { // once all files and variables are known
 		b.secretFile(c)
 	}
+	for _, b := range r.blocks("watch") {
+		c.Watch = append(c.Watch, b.watch(in.decl.scope.dir, c))
+	}
 	r.hiddenFiles(c)
 	return c
 }

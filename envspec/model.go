@@ -101,6 +101,8 @@ type Container struct {
 	Pull string
 	// Timeout is how long a job may run; 0 is without end. It makes it no other job.
 	Timeout time.Duration
+	// Watch is what `up --watch` keeps as it is on the host. It makes the container no other.
+	Watch []Watch
 	// NetworkMode "host" puts the container on the host's network in place of the environment's; only
 	// envctl's own use it.
 	NetworkMode string

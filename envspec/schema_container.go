@@ -61,7 +61,7 @@ func containerBlock() *block {
 			"health_check": "ready", "count": "for_each", "mem_limit": "memory", "workdir": "working_dir", "working_directory": "working_dir",
 			"cmd": "command", "args": "command", "stop_grace_period": "stop_grace", "stop_timeout": "stop_grace", "capabilities": "cap_add",
 			"configs": "file", "secrets": "secret", "needs": "depends_on", "pull_policy": "pull", "readonly": "read_only", "log_driver": "logging",
-			"device": "devices", "ulimit": "ulimits", "gpu": "gpus", "groups": "group_add", "domainname": "hostname",
+			"device": "devices", "ulimit": "ulimits", "gpu": "gpus", "groups": "group_add", "domainname": "hostname", "develop": "watch", "live_update": "watch",
 		},
 		Attrs: []attribute{
 			{Name: "image", Type: stringValue, Static: true, Doc: "The image to run."},
@@ -129,6 +129,7 @@ func containerBlock() *block {
 				},
 			},
 			readyBlock(),
+			watchBlock(),
 		},
 	}
 }

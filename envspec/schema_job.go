@@ -17,7 +17,7 @@ func jobBlock() *block {
 		"something in its block changes, or when it failed. Others wait for it with `depends_on = [job.NAME]`."
 	b.Attrs = slices.DeleteFunc(b.Attrs, func(a attribute) bool { return a.Name == "restart" })
 	b.Attrs = append(b.Attrs, attribute{Name: "timeout", Type: durationValue, Doc: "How long it may run before it is stopped and has failed; without end where left out."})
-	b.Blocks = slices.DeleteFunc(b.Blocks, func(c *block) bool { return c.Name == "port" || c.Name == "ready" })
+	b.Blocks = slices.DeleteFunc(b.Blocks, func(c *block) bool { return c.Name == "port" || c.Name == "ready" || c.Name == "watch" })
 	maps.DeleteFunc(b.Foreign, func(_, here string) bool { return b.attr(here) == nil && b.block(here) == nil })
 	return b
 }

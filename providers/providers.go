@@ -104,6 +104,8 @@ type Change struct {
 	Instance Instance
 	Node     Node      // Body with values; zero for a removal
 	Observed *Observed // nil where nothing is there yet
+	// BeforeStart, where set, is called by Apply with a container that is made and does not run yet.
+	BeforeStart func(ctx context.Context, o Observed) error
 	// Keep is how many layers of a Windows machine stay (its Node.Layers[:Keep]), or KeepUnknown.
 	Keep int
 }

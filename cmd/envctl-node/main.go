@@ -35,9 +35,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
+	case "remove":
+		return remove(args, stderr)
 	case "volume":
 		return volume.Main(args, stderr)
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, relay, sandbox or volume")
+	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, relay, remove, sandbox or volume")
 	return 64
+}
+
+// remove takes files and folders away, in a container that has no rm.
+func remove(args []string, stderr io.Writer) int {
+	code := 0
+	for _, p := range args[min(1, len(args)):] { // after "--"
+		if err := os.RemoveAll(p); err != nil {
+			fmt.Fprintln(stderr, "envctl-node remove:", err)
+			code = 1
+		}
+	}
+	return code
 }

@@ -37,6 +37,7 @@ type session struct {
 	nodes      []providers.Node
 	plan       *plan.Plan
 	locked     *lockFile // what images and files are held to; nil where nothing is
+	watching   *watching // of up --watch
 }
 
 // open loads the spec of a command that goes on to work with it. Mistakes are shown, warnings too.

@@ -14,6 +14,7 @@ import (
 )
 
 func (a *app) upCommand() *cobra.Command {
+	var watch bool
 	c := &cobra.Command{
 		Use:   "up [PLAN]",
 		Short: "Make the environment true",
@@ -23,20 +24,23 @@ spec is removed, what is as it should be is left alone. Prints the outputs when 
 Ctrl-C finishes what is being changed and starts nothing new; a second one stops at once. Either way,
 "envctl up" goes on from there and "envctl down" takes all of it away.
 
+With --watch it stays, and does what the watch blocks of containers say when files change: they are copied in, the
+container restarts, or its image is built again. Ctrl-C ends that, and what is up stays up.
+
 With PLAN, a file that "envctl plan --out" wrote, it plans again and does nothing unless that comes to the same.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.streaming("up", func() error { return a.up(args) })
+			return a.streaming("up", func() error { return a.up(args, watch) })
 		},
 	}
 	a.specFlags(c)
 	a.frozenFlag(c)
 	a.rebuildFlag(c)
+	c.Flags().BoolVar(&watch, "watch", false, "stay, and bring changed files into the containers that have a watch block")
 	return c
 }
 
-func (a *app) up(args []string) error {
-	ctx := a.interrupts.stop
+func (a *app) up(args []string, watch bool) error {
 	var planned *planFile
 	if len(args) > 0 {
 		var err error
@@ -49,7 +53,20 @@ func (a *app) up(args []string) error {
 		return err
 	}
 	defer s.close()
-	held, err := lock.Instance(ctx, a.lockDir(), s.instance.Environment, s.instance.ID, a.sayWaiting)
+	if watch {
+		s.watching = newWatching(s)
+		defer s.watching.close()
+	}
+	if err := s.up(planned); err != nil || !watch {
+		return err
+	}
+	return s.watching.run(a.interrupts.stop)
+}
+
+// up plans and carries the plan out while no other run changes the instance.
+func (s *session) up(planned *planFile) error {
+	ctx := s.interrupts.stop
+	held, err := lock.Instance(ctx, s.lockDir(), s.instance.Environment, s.instance.ID, s.sayWaiting)
 	if err != nil {
 		return err
 	}
@@ -59,7 +76,7 @@ func (a *app) up(args []string) error {
 		err = s.upOnce(ctx, planned)
 		var taken *docker.PortTakenError
 		if try == 0 && errors.As(err, &taken) {
-			a.say("Port %d was taken in the meantime; planning again.", taken.Port)
+			s.say("Port %d was taken in the meantime; planning again.", taken.Port)
 			continue
 		}
 		return err
@@ -75,6 +92,11 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 			return err
 		}
 	}
+	if s.watching != nil {
+		if err := s.watching.follow(s); err != nil {
+			return err
+		}
+	}
 	s.say("%s", view.Summary(s.plan))
 	env, bodies, err := s.values()
 	if err != nil {
@@ -86,7 +108,7 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 	if err := s.run("up", s.plan, func(a addr.Addr) any { return bodies[a] }); err != nil {
 		return err
 	}
-	if s.json || s.quiet {
+	if s.json || s.quiet || s.watching != nil && s.watching.begun {
 		return nil
 	}
 	if _, live := s.terminal(); live && len(env.Outputs) > 0 {

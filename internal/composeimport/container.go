@@ -20,7 +20,6 @@ var reasons = map[string]string{
 	"external_links": "nothing outside the environment is on its network",
 	"stdin_open":     "use envctl exec",
 	"tty":            "use envctl exec",
-	"develop":        "changed sources need envctl up",
 	"volumes_from":   "name the volumes here",
 }
 
@@ -44,6 +43,13 @@ func (im *importer) body(w *writer, s *service) {
 	for _, note := range s.notes {
 		w.comment(note)
 	}
+	builds := s.Build != nil && im.unbuildable(s.Build) == ""
+	var mounts []string // what is the host's own already
+	for _, v := range s.Volumes {
+		if v.Type == types.VolumeTypeBind {
+			mounts = append(mounts, v.Target)
+		}
+	}
 	im.image(w, s)
 	arguments(w, s)
 	im.environmentBlock(w, s)
@@ -57,6 +63,7 @@ func (im *importer) body(w *writer, s *service) {
 	im.files(tail, s)
 	im.logging(tail, s)
 	im.ready(tail, s)
+	im.watch(tail, s, builds, mounts)
 	if len(s.after) > 0 {
 		w.attr("depends_on", "["+strings.Join(s.after, ", ")+"]")
 	}

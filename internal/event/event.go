@@ -25,6 +25,11 @@ const (
 	Failed   Type = "failed"   // the resource is not as it should be; Error says why
 	Skipped  Type = "skipped"  // not tried, because something it needs failed
 	End      Type = "end"      // the run is over; carries OK
+	// With up --watch, between the last Done and End, and for as long as it goes on.
+	Synced    Type = "synced"    // files went into a container; Message says how many, Current is their number
+	Restarted Type = "restarted" // a container was restarted for a change
+	Rebuild   Type = "rebuild"   // a change calls for a build: the events of an up follow
+	Watching  Type = "watching"  // all is up and synced, at first and after each up; changes are followed
 	// Diagnostic is something wrong with the spec; it carries Diagnostic.
 	Diagnostic Type = "diagnostic"
 )

@@ -24,7 +24,7 @@ var floors = [][]string{
 	},
 	{"envspec", "providers"},
 	{ // what is decided, and the roles that run in helpers
-		"internal/plan", "internal/wire", "internal/composeimport", "internal/credential", "internal/resolve", "internal/resolve",
+		"internal/plan", "internal/wire", "internal/composeimport", "internal/credential", "internal/resolve", "internal/watch",
 		"internal/sandbox", "internal/guest",
 	},
 	{"providers/docker", "providers/windows"},

@@ -45,6 +45,9 @@ func (p *Provider) createContainer(ctx context.Context, c providers.Change, body
 	}
 	err = p.copyFiles(ctx, id, body, body.Files)
 	if err == nil {
+		err = beforeStart(ctx, c, id)
+	}
+	if err == nil {
 		err = startError(body, p.api.ContainerStart(ctx, id, container.StartOptions{}))
 	}
 	if err == nil {
@@ -120,6 +123,9 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 			return err
 		}
 	}
+	if err := beforeStart(ctx, c, id); err != nil {
+		return err
+	}
 	if c.Observed.State == providers.Failed && c.Observed.Detail == unhealthy && !changed {
 		return startError(body, p.api.ContainerRestart(ctx, id, container.StopOptions{}))
 	}
@@ -129,6 +135,13 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 		err = p.api.ContainerUnpause(ctx, id)
 	}
 	return startError(body, err)
+}
+
+func beforeStart(ctx context.Context, c providers.Change, id string) error {
+	if c.BeforeStart == nil {
+		return nil
+	}
+	return c.BeforeStart(ctx, providers.Observed{Addr: c.Node.Addr, Instance: c.Instance, Handle: id})
 }
 
 // startError says which port a container could not have.

@@ -33,6 +33,24 @@ container "web" {
     target    = "/srv/html"
     read_only = true
   }
+  watch {
+    paths  = ["./app"]
+    ignore = ["app/tmp", "!app/tmp/keep"]
+    sync   = "/srv/app"
+  }
+  # compose: develop.watch.include: *.conf (all of the path is synced)
+  watch {
+    paths   = ["./app"]
+    sync    = "/srv/conf"
+    restart = ["app/*.conf"]
+  }
+  watch {
+    paths   = ["./app/Dockerfile"]
+    rebuild = ["app/Dockerfile"]
+  }
+  # compose: develop.watch: ./html to /srv/html (a folder of the host is mounted there)
+  # compose: develop.watch: ./nowhere is not there, or not near
+  #   the spec
 }
 
 container "db" {
