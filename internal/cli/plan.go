@@ -86,6 +86,7 @@ type planLayer struct {
 	Name   string           `json:"name"`
 	Action plan.LayerAction `json:"action"`
 	Cause  string           `json:"cause"`
+	Values []plan.Value     `json:"values,omitempty"`
 }
 
 func planJSON(p *plan.Plan) planOutput {

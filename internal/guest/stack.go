@@ -203,7 +203,7 @@ func (w *walk) undo(ctx context.Context, s *step, top *guestproto.ManifestLayer)
 func (w *walk) apply(ctx context.Context, l guestproto.Layer) error {
 	id := l.ID()
 	w.emit(guestproto.Event{Type: "apply", Layer: id})
-	entry := guestproto.ManifestLayer{Kind: l.Kind, Name: l.Name, Hash: l.Hash, Applied: w.m.now().UTC()}
+	entry := guestproto.ManifestLayer{Kind: l.Kind, Name: l.Name, Hash: l.Hash, Parts: l.Parts, Applied: w.m.now().UTC()}
 	s, err := w.step(entry)
 	if err != nil {
 		return w.failed(id, err)

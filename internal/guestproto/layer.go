@@ -18,6 +18,8 @@ type Layer struct {
 	Name string `json:"name"`
 	// Hash covers this layer and every one under it; envctl sets it.
 	Hash string `json:"hash,omitempty"`
+	// Parts are what the layer is made of, by a name a person knows, as a plan may show it; never a secret.
+	Parts map[string]string `json:"parts,omitempty"`
 
 	Package  *Package  `json:"package,omitempty"`
 	File     *File     `json:"file,omitempty"`

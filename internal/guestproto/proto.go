@@ -53,9 +53,12 @@ type Manifest struct {
 
 // ManifestLayer is one applied layer, or one whose application began (Complete false).
 type ManifestLayer struct {
-	Kind     string    `json:"kind"`
-	Name     string    `json:"name"`
-	Hash     string    `json:"hash"`
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	Hash string `json:"hash"`
+	// Parts are Layer.Parts; an earlier envctl left none.
+	Parts map[string]string `json:"parts,omitempty"`
+
 	Complete bool      `json:"complete"`
 	Applied  time.Time `json:"applied"`
 }

@@ -63,6 +63,8 @@ type Layer struct {
 	Name   string
 	Action LayerAction
 	Cause  string
+	// Values are the parts of a layer that is applied again that differ, by name.
+	Values []Value
 }
 
 // Make gives the plan that turns observed into desired. An error is a mistake of ours
@@ -240,6 +242,9 @@ func (p *Plan) String() string {
 				fmt.Fprintf(&b, ": %s", l.Cause)
 			}
 			b.WriteByte('\n')
+			for _, v := range l.Values {
+				fmt.Fprintf(&b, "    %s: %q -> %q\n", v.Name, v.Old, v.New)
+			}
 		}
 	}
 	return b.String()

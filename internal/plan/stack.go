@@ -45,7 +45,7 @@ func stack(op *Operation, sandbox providers.Action) {
 		} else if len(above) == 0 {
 			cause = "new"
 		}
-		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Apply, Cause: cause})
+		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Apply, Cause: cause, Values: changedParts(l, above)})
 	}
 	if op.Action == providers.None && (op.Keep < len(desired) || len(above) > 0) {
 		op.Action, op.Cause = providers.Update, why
@@ -93,4 +93,14 @@ func undo(layers []guestproto.ManifestLayer, cause string) []Layer {
 		steps = append(steps, Layer{Name: layers[i].Kind + "." + layers[i].Name, Action: Undo, Cause: cause})
 	}
 	return steps
+}
+
+// changedParts says what differs of a layer that was there; nothing where it was not, or an earlier envctl made it.
+func changedParts(l guestproto.Layer, was []guestproto.ManifestLayer) []Value {
+	for _, w := range was {
+		if w.Kind == l.Kind && w.Name == l.Name && w.Parts != nil {
+			return difference(w.Parts, l.Parts)
+		}
+	}
+	return nil
 }

@@ -33,6 +33,7 @@ func Plan(w io.Writer, p *plan.Plan, color bool) error {
 		s.values(&b, op.Values)
 		for _, l := range op.Layers {
 			s.operation(&b, strings.Repeat(" ", layerIndent), string(l.Action), l.Name, l.Cause, width-layerIndent)
+			s.values(&b, l.Values)
 		}
 	}
 	if b.Len() > 0 {

@@ -29,7 +29,7 @@ func (p *Provider) Apply(ctx context.Context, c providers.Change, report event.S
 	}
 	layers := slices.Clone(m.Layers)
 	for i := range layers {
-		layers[i].Hash = c.Node.Layers[i].Hash
+		layers[i].Hash, layers[i].Parts = c.Node.Layers[i].Hash, c.Node.Layers[i].Parts
 	}
 	r := run{Provider: p, machine: m, owner: owner(c.Instance), report: report}
 	return r.to(ctx, layers, c.Keep)

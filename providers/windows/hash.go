@@ -27,14 +27,14 @@ func HashLayers(layers []guestproto.Layer) []guestproto.Layer {
 		h.Write(body)
 		previous = hex.EncodeToString(h.Sum(nil))
 		hashed[i] = l
-		hashed[i].Hash = previous
+		hashed[i].Hash, hashed[i].Parts = previous, parts(l)
 	}
 	return hashed
 }
 
 // essence is what of a layer makes it what it is. JSON writes maps in the order of their keys, so its text is one.
 func essence(l guestproto.Layer) guestproto.Layer {
-	l.Hash = ""
+	l.Hash, l.Parts = "", nil
 	if l.Package != nil {
 		p := *l.Package
 		p.Source, p.Timeout = content(p.Source), 0

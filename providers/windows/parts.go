@@ -1,0 +1,63 @@
+package windows
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/envctl/envctl/internal/guestproto"
+)
+
+// longest is what a plan shows of a value as it is.
+const longest = 48
+
+// parts names what a layer is made of, as far as a person may see it: a long value is a digest, and so is a secret's
+// stand-in, which knows its version alone.
+func parts(l guestproto.Layer) map[string]string {
+	l = essence(l)
+	body, err := json.Marshal(l)
+	if err != nil {
+		panic(fmt.Sprintf("layer %s cannot be marshalled: %v", l.ID(), err)) // plain data: it always can
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(body, &fields); err != nil {
+		panic(fmt.Sprintf("layer %s cannot be read again: %v", l.ID(), err))
+	}
+	shown := map[string]string{}
+	flatten(shown, "", fields[l.Kind], false)
+	return shown
+}
+
+// flatten takes a JSON value apart. An object with a "value" is a text or a registry value, and has its name.
+func flatten(to map[string]string, name string, v any, hidden bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		hidden = hidden || v["sensitive"] == true
+		for key, inner := range v {
+			under := strings.TrimPrefix(name+"."+key, ".")
+			if key == "sensitive" {
+				continue
+			}
+			if key == "value" && name != "" {
+				under = name
+			}
+			flatten(to, under, inner, hidden)
+		}
+	case []any:
+		for i, inner := range v {
+			flatten(to, fmt.Sprintf("%s[%d]", name, i), inner, hidden)
+		}
+	case nil:
+	default:
+		text := fmt.Sprint(v)
+		if hidden || len(text) > longest {
+			sum := sha256.Sum256([]byte(text))
+			text = "sha256:" + hex.EncodeToString(sum[:6])
+		}
+		if text != "" {
+			to[name] = text
+		}
+	}
+}
