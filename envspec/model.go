@@ -5,6 +5,7 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/blob"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/guestproto"
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -107,6 +108,8 @@ type Container struct {
 	// envctl's own use it.
 	NetworkMode string
 	Labels      map[string]string
+	// Egress is how its traffic leaves a corporate network, from the user's configuration; nil in any other.
+	Egress *egress.Settings
 
 	// After are the resources that must be ready before this one starts, sorted: from depends_on and
 	// from the endpoints that the body received (not from_host, not unordered).
@@ -149,6 +152,8 @@ type Build struct {
 	// From gives the base images of the Dockerfile the digests or image ids that are locked, by the
 	// reference as written; one that is missing is taken as written. Part of the build's identity.
 	From map[string]string
+	// Egress is how the build's traffic leaves a corporate network. No part of its identity.
+	Egress *egress.Settings
 	// Tag names an image that all environments on the machine share (the gateway's, the sandbox's);
 	// "" keeps it to this environment.
 	Tag string
@@ -228,4 +233,7 @@ type WinRM struct {
 	Insecure    bool
 	Fingerprint string
 	CAFile      string
+	// ExtraCA, PEM, has the certificates that the user's configuration trusts beside the system's; they count where
+	// there is neither CAFile nor Fingerprint.
+	ExtraCA string
 }

@@ -89,7 +89,7 @@ func needEngine(t *testing.T) {
 func (e *env) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Dir = e.dir
-	cmd.Env = append(os.Environ(), asEnvctl+"=1", "ENVCTL_STATE_DIR="+e.state, "DBUS_SESSION_BUS_ADDRESS=")
+	cmd.Env = append(os.Environ(), asEnvctl+"=1", "ENVCTL_STATE_DIR="+e.state, "XDG_CONFIG_HOME="+e.state, "DBUS_SESSION_BUS_ADDRESS=")
 	cmd.Env = append(cmd.Env, e.vars...)
 	return cmd
 }

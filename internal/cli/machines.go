@@ -79,7 +79,18 @@ func (w *world) recorded(ctx context.Context, gw providers.Observed) (*envspec.M
 	if err != nil {
 		return nil, err
 	}
+	ca := ""
+	if r.CAFile == "" && r.Fingerprint == "" {
+		net, err := w.network(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if net != nil {
+			ca = net.CA
+		}
+	}
 	return &envspec.Machine{Addr: a, Address: r.Address, WinRM: envspec.WinRM{
+		ExtraCA:    ca,
 		Credential: r.Credential.Name, User: v.Username, Password: secret.Text{Value: v.Password, Sensitive: true},
 		Port: r.Port, HTTPS: r.HTTPS, Auth: r.Auth, Insecure: r.Insecure, Fingerprint: r.Fingerprint, CAFile: r.CAFile,
 	}}, nil

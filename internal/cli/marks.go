@@ -39,6 +39,11 @@ func (s *session) markCredentials(ctx context.Context, bodies map[addr.Addr]any)
 			return nil, err
 		}
 	}
+	if s.net.Logins() != "" {
+		if err := add(proxyLogin, s.netLogin); err != nil {
+			return nil, err
+		}
+	}
 	m := marks{}
 	for a, body := range bodies {
 		c, ok := body.(*envspec.Container)
@@ -75,6 +80,13 @@ func holds(c *envspec.Container, text string) bool {
 	for _, f := range c.Files {
 		if strings.Contains(f.Content.Reveal(), text) {
 			return true
+		}
+	}
+	if c.Egress != nil {
+		for _, v := range c.Egress.Proxies {
+			if strings.Contains(v.Reveal(), text) {
+				return true
+			}
 		}
 	}
 	if c.Build != nil {

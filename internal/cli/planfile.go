@@ -68,6 +68,10 @@ func (s *session) lasting(ctx context.Context) (map[addr.Addr]providers.Node, er
 	if err := s.refuse(s.spec, diags); err != nil {
 		return nil, err
 	}
+	net := s.netStandIn()
+	if s.secrets.Passing(proxyLogin) {
+		net = s.net.Replace(newStandIn(proxyLogin))
+	}
 	bodies, err := s.bodies(env, func(machine addr.Addr) (topology.Identity, error) {
 		id, err := s.identities.standIn(machine)
 		if box := machine.Sibling(addr.Sandbox).String(); s.secrets.Passing(box) {
@@ -75,7 +79,7 @@ func (s *session) lasting(ctx context.Context) (map[addr.Addr]providers.Node, er
 			id.Password.Value, id.Key.Value = newStandIn(box), newStandIn(box+" key")
 		}
 		return id, err
-	})
+	}, net)
 	if err != nil {
 		return nil, err
 	}

@@ -89,6 +89,11 @@ func (w *world) oneSandbox(ctx context.Context) (*envspec.Container, topology.Id
 	if err != nil {
 		return nil, identity, err
 	}
+	net, err := w.network(ctx)
+	if err != nil {
+		return nil, identity, err
+	}
+	c.Build.Egress = net.Inside()
 	c.Restart = "no"
 	c.After = []addr.Addr{topology.NetworkAddr}
 	c.Ports = append(c.Ports, envspec.Port{Name: "http", Guest: sandbox.HTTPPort, Protocol: "tcp"})

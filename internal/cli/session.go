@@ -14,6 +14,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/credential"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/internal/resolve"
@@ -33,6 +34,8 @@ type session struct {
 	ports      *wire.Assignment
 	identities *identities
 	marks      marks
+	net        *egress.Settings // how one gets out of the network here, with the real logins
+	netLogin   credential.Version
 	standIns   *envspec.Environment
 	nodes      []providers.Node
 	plan       *plan.Plan
@@ -193,8 +196,11 @@ func (s *session) evaluate(ctx context.Context) error {
 		return err
 	}
 	s.standIns = env
+	if err := s.readNetwork(ctx); err != nil {
+		return err
+	}
 	s.identities = &identities{ctx: ctx, store: s.store, secrets: s.secrets}
-	bodies, err := s.bodies(env, s.identities.standIn)
+	bodies, err := s.bodies(env, s.identities.standIn, s.netStandIn())
 	if err != nil {
 		return err
 	}
@@ -210,12 +216,12 @@ func (s *session) evaluate(ctx context.Context) error {
 	return err
 }
 
-func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (topology.Identity, error)) (map[addr.Addr]any, error) {
+func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (topology.Identity, error), net *egress.Settings) (map[addr.Addr]any, error) {
 	if err := s.useLock(env); err != nil {
 		return nil, err
 	}
 	in := topology.Input{
-		Environment: env, Endpoints: s.spec.Endpoints(), Ports: s.ports, Sandbox: identity,
+		Environment: env, Endpoints: s.spec.Endpoints(), Ports: s.ports, Sandbox: identity, Egress: net,
 		HostReachable: runtime.GOOS != "linux",
 	}
 	if len(env.Machines) > 0 {
@@ -235,7 +241,12 @@ func (s *session) values() (*envspec.Environment, map[addr.Addr]any, error) {
 	if diags.HasErrors() {
 		return nil, nil, s.refuse(s.spec, diags)
 	}
-	bodies, err := s.bodies(env, s.identities.value)
+	if s.net.Logins() != "" { // the key behind its version has to outlive this run
+		if _, err := s.secrets.Values(s.interrupts.stop).Generated(proxyLogin); err != nil {
+			return nil, nil, err
+		}
+	}
+	bodies, err := s.bodies(env, s.identities.value, s.net)
 	s.marks.put(bodies)
 	return env, bodies, err
 }

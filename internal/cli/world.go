@@ -31,7 +31,7 @@ type world struct {
 
 func (a *app) world(i providers.Instance) (*world, error) {
 	version, _ := buildVersion(a.version)
-	d, err := docker.New(docker.Options{Version: version})
+	d, err := docker.New(docker.Options{Version: version, UserConfig: a.configPath()})
 	if err != nil {
 		return nil, err
 	}

@@ -122,12 +122,32 @@ func (p *Planner) external(ctx context.Context, source envspec.CredentialSource)
 	if err != nil {
 		return nil, err
 	}
-	c := &planned{external: true, username: v.Username, values: map[string]secret.Text{password: hidden(v.Password)}}
-	c.version = Version{ID: k.version(source.Name, v.Password), Key: k.id}
-	if old, ok := p.Recorded[source.Name]; ok && old.Key != "" && old.Key != k.id {
-		c.version = old // made with another key, it says nothing: it counts as unchanged
+	return &planned{
+		external: true, username: v.Username, values: map[string]secret.Text{password: hidden(v.Password)},
+		version: p.versionOf(k, source.Name, v.Password),
+	}, nil
+}
+
+// versionOf gives the version of a value that is not ours.
+func (p *Planner) versionOf(k *key, name, value string) Version {
+	if old, ok := p.Recorded[name]; ok && old.Key != "" && old.Key != k.id {
+		return old // made with another key, it says nothing: it counts as unchanged
 	}
-	return c, nil
+	return Version{ID: k.version(name, value), Key: k.id}
+}
+
+// Given plans with a secret that stands in no spec and that the caller has in hand (a proxy's login), and gives its version.
+// Values.Generated has the value, and sees that the key behind the version is kept.
+func (p *Planner) Given(name, value string) (Version, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k, err := p.store.keys.primary()
+	if err != nil {
+		return Version{}, err
+	}
+	c := &planned{external: true, values: map[string]secret.Text{password: hidden(value)}, version: p.versionOf(k, name, value)}
+	p.planned[name] = c
+	return c.version, nil
 }
 
 // Made is a secret of a caller's own making: Values are sealed, Public stays in clear.

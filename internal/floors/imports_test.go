@@ -19,9 +19,10 @@ const module = "github.com/envctl/envctl"
 var floors = [][]string{
 	{ // words that every part shares, and what needs nothing but them
 		"internal/addr", "internal/blob", "internal/secret", "internal/event", "internal/guestproto",
-		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/assets", "internal/lock", "internal/fetch", "internal/tarball", "internal/volume",
+		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/assets", "internal/lock", "internal/fetch", "internal/egress", "internal/tarball", "internal/volume",
 		"templates", "internal/floors",
 	},
+	{"internal/userconfig"},
 	{"envspec", "providers"},
 	{ // what is decided, and the roles that run in helpers
 		"internal/plan", "internal/wire", "internal/composeimport", "internal/credential", "internal/resolve", "internal/watch",
@@ -53,7 +54,7 @@ var only = map[string][]string{
 	"github.com/zalando/go-keyring":            {"internal/credential"},
 	"filippo.io/age":                           {"internal/credential"},
 	"github.com/hashicorp/hcl/v2/hclparse":     {"envspec"},
-	"github.com/hashicorp/hcl/v2/hclsyntax":    {"envspec"},
+	"github.com/hashicorp/hcl/v2/hclsyntax":    {"envspec", "internal/userconfig"},
 	"github.com/hashicorp/hcl/v2/hclwrite":     {"envspec", "internal/composeimport"},
 	"github.com/compose-spec/compose-go":       {"internal/composeimport"},
 	"github.com/hashicorp/hcl/v2/ext/dynblock": {"envspec"},

@@ -144,6 +144,9 @@ func machineConfig(m *envspec.Machine) ([]byte, error) {
 		}
 		c.CA = string(pem)
 	}
+	if c.CA == "" && c.Fingerprint == "" {
+		c.CA = w.ExtraCA // a gateway has no authorities of its own
+	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("endpoint of %s: %w", m.Addr, err)

@@ -91,6 +91,7 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 	set("init", c.Init)
 	set("privileged", c.Privileged)
 	hashIsolation(set, list, c)
+	hashEgress(set, list, c)
 
 	n.Identity = Hash(whole)
 	if len(mutable) > 0 {
@@ -133,6 +134,24 @@ func hashIsolation(set func(string, any), list func(string, []string), c *envspe
 			set("logging."+k, v)
 		}
 	}
+}
+
+// hashEgress covers how it gets out, but for the names of wires: a new neighbour makes it no other.
+func hashEgress(set func(string, any), list func(string, []string), c *envspec.Container) {
+	s := c.Egress
+	if s == nil {
+		return
+	}
+	if s.CA != "" {
+		set("network.ca", "sha256:"+Hash(map[string]string{"ca": s.CA}))
+	}
+	if len(s.Proxies) == 0 {
+		return
+	}
+	for name, v := range s.Proxies {
+		set("network."+strings.ToLower(name), v)
+	}
+	list("network.no_proxy", s.NoProxy)
 }
 
 // digest gives what a pinned reference ends with: its digest, or the image's id that it is.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -30,6 +31,7 @@ func TestIdentityCoversIsolation(t *testing.T) {
 		"ulimits.core":     {Ulimits: []envspec.Ulimit{{Name: "core"}}},
 		"sysctls.a":        {Sysctls: map[string]string{"a": "0"}},
 		"devices./dev/x":   {Devices: []envspec.Device{{Host: "/dev/null", Container: "/dev/x", Permissions: "rwm"}}},
+		"network.ca":       {Egress: &egress.Settings{CA: "pem", Direct: []string{"db"}}},
 		"logging.driver":   {Logging: &envspec.Logging{Driver: "local"}},
 		"logging.max-size": {Logging: &envspec.Logging{Options: map[string]string{"max-size": "1m"}}},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/blob"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/hostlink"
 	"github.com/envctl/envctl/internal/plan"
@@ -58,6 +59,8 @@ type Input struct {
 	Sandbox func(machine addr.Addr) (Identity, error)
 	// PowerShell is a folder on the host with PowerShell for Windows, or "".
 	PowerShell string
+	// Egress is how traffic leaves the corporate network that this computer is in; nil where nothing is needed.
+	Egress *egress.Settings
 	// HostReachable says that containers reach the host's loopback as host.docker.internal, as on Docker Desktop;
 	// else a relay is put up for a machine that is there.
 	HostReachable bool
@@ -67,10 +70,12 @@ type Input struct {
 // environment's own values are not changed.
 func Bodies(in Input) (map[addr.Addr]any, error) {
 	bodies := map[addr.Addr]any{NetworkAddr: &providers.Network{}}
+	in.Egress = in.Egress.WithDirect(wireNames(in.Environment)...)
 	for _, c := range in.Environment.Containers {
 		c := *c
 		c.Ports = hostPorts(in, c.Addr, c.Ports)
 		c.After = withNetwork(c.After)
+		setEgress(&c, in.Egress)
 		bodies[c.Addr] = &c
 	}
 	for _, m := range in.Environment.Machines {
@@ -83,6 +88,9 @@ func Bodies(in Input) (map[addr.Addr]any, error) {
 
 // machine adds the three nodes of a sandbox machine, or the two of one that exists already.
 func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
+	if in.Egress != nil && m.WinRM.CAFile == "" && m.WinRM.Fingerprint == "" {
+		m.WinRM.ExtraCA = in.Egress.CA
+	}
 	link := m // as the gateway sees the machine
 	var extraHosts map[string]string
 	gatewayAfter := []addr.Addr{NetworkAddr}
@@ -96,6 +104,7 @@ func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
 			return err
 		}
 		c.Ports = hostPorts(in, c.Addr, c.Ports)
+		c.Build.Egress = in.Egress.Inside() // its packages come from outside; what runs in it needs nothing from there
 		c.After = []addr.Addr{NetworkAddr}
 		bodies[c.Addr] = c
 		m.WinRM = envspec.WinRM{User: id.User, Password: id.Password, HTTPS: true, Auth: "ntlm", Fingerprint: id.Fingerprint}

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/build"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/providers"
 )
@@ -59,7 +60,7 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 	if err != nil {
 		return err
 	}
-	j := recipe{change: c, build: b, source: source, file: parseDockerfile(source.dockerfile, plainArgs(b)), report: report}
+	j := recipe{change: c, build: b, source: source, file: parseDockerfile(source.dockerfile, plainArgs(b)), egress: buildEgress(b, opts.BuildArgs), report: report}
 	once := p.classicBuild
 	if with.kit {
 		once = p.kitBuild
@@ -73,7 +74,7 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case opts.NetworkMode == "" && said.offline:
+		case opts.NetworkMode == "" && said.offline && !said.inspected(err):
 			// Without the cache, where a step may be that did without what it could not fetch.
 			opts.NetworkMode, opts.NoCache = "host", true
 			report(event.Event{Type: event.Warning,
@@ -86,7 +87,7 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 		case try == 0 && lostImage.MatchString(err.Error()):
 			continue // another environment's `down` took a layer away that nobody used yet
 		}
-		return fmt.Errorf("building the image: %w%s", err, quoted("the build's last lines", said.lines))
+		return p.inspected(fmt.Errorf("building the image: %w%s", err, quoted("the build's last lines", said.lines)), b.Egress)
 	}
 }
 
@@ -96,6 +97,7 @@ type recipe struct {
 	build  *envspec.Build
 	source *buildContext
 	file   dockerfile
+	egress stepEgress
 	report event.Sink
 }
 
@@ -119,6 +121,12 @@ func (t *tail) add(line string) {
 	if len(t.lines) > t.keep {
 		t.lines = t.lines[len(t.lines)-t.keep:]
 	}
+}
+
+// inspected reports whether a build failed at a TLS certificate, which another network does not change.
+func (t *tail) inspected(err error) bool {
+	_, yes := egress.Inspected(err.Error() + "\n" + strings.Join(t.lines, "\n"))
+	return yes
 }
 
 // quoted gives lines as the end of an error's text, or nothing where there are none.

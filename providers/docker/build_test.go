@@ -252,7 +252,7 @@ func TestDockerfile(t *testing.T) {
 	if diff := cmp.Diff([]string{"repo.io/team/a:1", "b:2"}, d.bases()); diff != "" {
 		t.Error(diff)
 	}
-	got := d.rewrite(map[string]string{"b:2": "b@sha256:1"}, "LABEL x")
+	got := d.rewrite(map[string]string{"b:2": "b@sha256:1"}, "LABEL x", "", "")
 	if strings.Count(got, "\nLABEL x\n") != 5 || !strings.Contains(got, "\nFROM b@sha256:1\nLABEL x\n") || strings.Contains(got, "this\nLABEL") {
 		t.Errorf("rewritten:\n%s", got)
 	}

@@ -32,7 +32,8 @@ func (p *Provider) classicBuild(ctx context.Context, j recipe, opts build.ImageB
 		return said, err
 	}
 	opts.Version, opts.Dockerfile, opts.Remove, opts.ForceRemove = build.BuilderV1, sentDockerfile, true, true
-	text := j.file.rewrite(pins, labelInstruction(j.change, j.build))
+	text := j.file.rewrite(pins, labelInstruction(j.change, j.build), j.egress.copied(), "")
+	j.source.more = j.egress.sent()
 	r, w := io.Pipe()
 	sent := make(chan error, 1)
 	go func() {

@@ -29,7 +29,8 @@ type buildContext struct {
 	ignore     string // the text of .dockerignore
 	dir        string // or files
 	files      map[string]blob.Blob
-	found      []entry // what walk found, once it has
+	more       map[string]string // sent beside it to the classic builder, for instructions of our own
+	found      []entry           // what walk found, once it has
 }
 
 // loadContext reads the Dockerfile and .dockerignore; the rest is read as it is needed.

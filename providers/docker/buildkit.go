@@ -33,10 +33,10 @@ func (p *Provider) kitBuild(ctx context.Context, r recipe, opts build.ImageBuild
 		return &tail{}, err
 	}
 	s.Allow(filesync.NewFSSyncProvider(filesync.StaticDirSource{
-		"context": files, "dockerfile": dockerfileFS(r.file.rewrite(pins, ""), r.source.ignore),
+		"context": files, "dockerfile": dockerfileFS(r.file.rewrite(pins, "", r.egress.args, r.egress.mounts()), r.source.ignore),
 	}))
 	s.Allow(registryAuth{store: p.auth})
-	s.Allow(secretsprovider.FromMap(buildSecrets(r.build)))
+	s.Allow(secretsprovider.FromMap(r.egress.secrets(buildSecrets(r.build))))
 
 	dial := func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
 		return p.api.DialHijack(ctx, "/session", proto, meta)

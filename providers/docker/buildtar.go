@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -40,6 +42,11 @@ func (c *buildContext) tar(out io.Writer, text string) error {
 	ignore := c.ignore + "\n" + sentDockerfile + "\n"
 	if c.ignore == "" {
 		ignore += ".dockerignore\n"
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.more)) {
+		if err := add(name, c.more[name]); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(add(".dockerignore", ignore), add(sentDockerfile, text)); err != nil {
 		return err

@@ -19,6 +19,7 @@ const cleanupTime = 10 * time.Second
 
 // applyContainer creates the container, replaces the one that is there, or updates it.
 func (p *Provider) applyContainer(ctx context.Context, c providers.Change, body *envspec.Container, report event.Sink) error {
+	body = withEgress(body)
 	if c.Action == providers.Update && c.Observed != nil {
 		err := p.updateContainer(ctx, c, body)
 		if !isNotFound(err) {
@@ -43,7 +44,10 @@ func (p *Provider) createContainer(ctx context.Context, c providers.Change, body
 	if err != nil {
 		return err
 	}
-	err = p.copyFiles(ctx, id, body, body.Files)
+	err = p.fillBundle(ctx, id, body)
+	if err == nil {
+		err = p.copyFiles(ctx, id, body, body.Files)
+	}
 	if err == nil {
 		err = beforeStart(ctx, c, id)
 	}

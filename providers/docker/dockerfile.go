@@ -20,12 +20,14 @@ type from struct {
 	image string // with arguments expanded; the stages of the file itself are left in
 	raw   string // as written
 	stage string // the name after AS, lower case
+	runs  []int  // indices of the first lines of its RUN instructions
 }
 
 var (
 	escapeDirective = regexp.MustCompile("(?i)^#\\s*escape\\s*=\\s*([`\\\\])\\s*$")
 	heredoc         = regexp.MustCompile(`<<-?\s*["']?([A-Za-z_]\w*)["']?`)
 	argInstruction  = regexp.MustCompile(`(?is)^ARG\s+(.+)$`)
+	runWord         = regexp.MustCompile(`(?i)^\s*RUN\b`)
 	fromInstruction = regexp.MustCompile(`(?is)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$`)
 )
 
@@ -42,6 +44,7 @@ func parseDockerfile(text string, args map[string]string) dockerfile {
 		if instruction == "" || instruction[0] == '#' {
 			continue
 		}
+		first := i
 		for strings.HasSuffix(instruction, escape) && i+1 < len(d.lines) {
 			i++
 			next := strings.TrimSpace(d.lines[i])
@@ -63,6 +66,10 @@ func parseDockerfile(text string, args map[string]string) dockerfile {
 				}
 				global[name] = strings.Trim(value, `"'`)
 			}
+		}
+		if word, _, _ := strings.Cut(instruction, " "); strings.EqualFold(word, "RUN") && len(d.froms) > 0 {
+			stage := &d.froms[len(d.froms)-1]
+			stage.runs = append(stage.runs, first)
 		}
 		if m := fromInstruction.FindStringSubmatch(instruction); m != nil {
 			d.froms = append(d.froms, from{last: i, raw: m[1], image: expand(m[1], global), stage: strings.ToLower(m[2])})
@@ -110,8 +117,9 @@ func (d dockerfile) bases() []string {
 	return images
 }
 
-// rewrite gives the text with the base images that pins knows replaced, and label, unless it is empty, after each FROM.
-func (d dockerfile) rewrite(pins map[string]string, label string) string {
+// rewrite gives the text with the base images that pins knows replaced, and label, unless it is empty, after each FROM. Of
+// a stage with steps, before goes there too, and flags to each of its RUNs.
+func (d dockerfile) rewrite(pins map[string]string, label, before, flags string) string {
 	lines := slices.Clone(d.lines)
 	for _, f := range d.froms {
 		if pin, ok := pins[f.image]; ok {
@@ -121,6 +129,14 @@ func (d dockerfile) rewrite(pins map[string]string, label string) string {
 		}
 		if label != "" {
 			lines[f.last] += "\n" + label
+		}
+		if len(f.runs) > 0 && before != "" {
+			lines[f.last] += "\n" + before
+		}
+		for _, i := range f.runs {
+			if at := runWord.FindStringIndex(lines[i]); flags != "" && at != nil {
+				lines[i] = lines[i][:at[1]] + " " + flags + lines[i][at[1]:]
+			}
 		}
 	}
 	return strings.Join(lines, "\n")

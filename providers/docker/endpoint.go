@@ -58,6 +58,14 @@ type config struct {
 	Auths          map[string]auth   `json:"auths"`
 	CredsStore     string            `json:"credsStore"`
 	CredHelpers    map[string]string `json:"credHelpers"`
+	// Proxies are those of containers and builds, by engine or "default".
+	Proxies map[string]struct {
+		HTTPProxy  string `json:"httpProxy"`
+		HTTPSProxy string `json:"httpsProxy"`
+		FTPProxy   string `json:"ftpProxy"`
+		AllProxy   string `json:"allProxy"`
+		NoProxy    string `json:"noProxy"`
+	} `json:"proxies"`
 }
 
 type auth struct {

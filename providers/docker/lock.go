@@ -58,7 +58,7 @@ func (p *Provider) LockImage(ctx context.Context, ref, platform string, pinned b
 	case there && (unknown.MatchString(err.Error()) || refused.MatchString(err.Error())):
 		return own, nil // a containerd store gives an image a digest that no registry knows
 	default:
-		return nil, p.explain(pullError(ref, platform, err))
+		return nil, p.explain(p.inspectedPull(ctx, registryOf(ref), pullError(ref, platform, err)))
 	}
 	digest := remote.Descriptor.Digest.String()
 	want := []string{platform}

@@ -28,10 +28,16 @@ func maskOf(c *envspec.Container) masker {
 	for _, v := range c.Env {
 		add(v)
 	}
+	for _, v := range c.Egress.Secrets() {
+		add(v)
+	}
 	for _, f := range c.Files {
 		add(f.Content)
 	}
 	if c.Build != nil {
+		for _, v := range c.Build.Egress.Secrets() {
+			add(v)
+		}
 		for _, v := range c.Build.Args {
 			add(v)
 		}

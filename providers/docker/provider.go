@@ -29,6 +29,8 @@ type Options struct {
 	Pulls int
 	// Builds is how many images are built at once; 0 means 2.
 	Builds int
+	// UserConfig is the path of the user's configuration, for errors that name it.
+	UserConfig string
 }
 
 // Provider makes networks and containers on one Docker engine. It reaches for the engine when it first
@@ -39,6 +41,8 @@ type Provider struct {
 	auth     authStore
 	getenv   func(string) string
 	version  string
+	// userConfig is where a person says which CAs to trust.
+	userConfig string
 
 	connecting sync.Mutex
 	connected  bool // the API version is agreed on
@@ -76,7 +80,7 @@ func New(opts Options) (*Provider, error) {
 		return nil, fmt.Errorf("the Docker engine at %s (from %s): %w", ep.host, ep.from, err)
 	}
 	return &Provider{
-		api: api, endpoint: ep, auth: authStore{config: config}, getenv: opts.Getenv, version: opts.Version,
+		api: api, endpoint: ep, auth: authStore{config: config}, getenv: opts.Getenv, version: opts.Version, userConfig: opts.UserConfig,
 		pulls: make(chan struct{}, orDefault(opts.Pulls, 4)), builds: make(chan struct{}, orDefault(opts.Builds, 2)),
 	}, nil
 }

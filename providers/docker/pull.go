@@ -76,7 +76,7 @@ func (p *Provider) pull(ctx context.Context, ref, platform string, report event.
 			return context.Cause(ctx)
 		}
 		if try == pullTries || !mayPass.MatchString(err.Error()) {
-			return pullError(ref, platform, err)
+			return p.inspectedPull(ctx, registryOf(ref), pullError(ref, platform, err))
 		}
 		report(event.Event{Type: event.Progress, Message: fmt.Sprintf("pulling %s failed, trying again: %v", ref, err)})
 		if err := wait(ctx, pause); err != nil {
@@ -137,10 +137,7 @@ var (
 
 // pullError says what to do about a pull that failed.
 func pullError(ref, platform string, err error) error {
-	domain := "the registry"
-	if named, parse := reference.ParseNormalizedNamed(ref); parse == nil {
-		domain = reference.Domain(named)
-	}
+	domain := registryOf(ref)
 	hint := "see that this computer and its Docker engine reach " + domain
 	switch text := err.Error(); {
 	case rateLimited.MatchString(text):
@@ -157,6 +154,15 @@ func pullError(ref, platform string, err error) error {
 		hint = "see that the name and tag are right"
 	}
 	return fmt.Errorf("pulling %s: %w; %s", ref, err, hint)
+}
+
+// registryOf gives the name of the registry that ref is in.
+func registryOf(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "the registry"
+	}
+	return reference.Domain(named)
 }
 
 // wait returns after d, or with an error when ctx ends before.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/providers/windows/remote"
 	"github.com/envctl/envctl/providers/windows/winrm"
@@ -93,6 +94,11 @@ func winrmConfig(m *envspec.Machine, log *slog.Logger) (winrm.Config, error) {
 			c.Address, c.Port = host, n
 		}
 	}
+	pool, err := (&egress.Settings{CA: w.ExtraCA}).Pool()
+	if err != nil {
+		return c, err
+	}
+	c.Roots = pool
 	if w.CAFile != "" {
 		pem, err := os.ReadFile(w.CAFile)
 		if err != nil {

@@ -10,6 +10,7 @@ package winrm
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -46,6 +47,8 @@ type Config struct {
 	Fingerprint string
 	// CAPEM has the certificates to verify the machine's with, in place of the system's.
 	CAPEM []byte
+	// Roots are the authorities in place of the system's, where there is no CAPEM; nil is the system's.
+	Roots *x509.CertPool
 	// ServerName is the name that the certificate must have; empty means Address.
 	ServerName string
 

@@ -20,6 +20,7 @@ import (
 func startTLS(ctx context.Context, conn net.Conn, c Config) (*tls.Conn, error) {
 	tc := &tls.Config{
 		ServerName: c.ServerName,
+		RootCAs:    c.Roots,
 		MinVersion: tls.VersionTLS12,
 		// Small records at first save a browser time; here they cost throughput.
 		DynamicRecordSizingDisabled: true,
@@ -61,8 +62,13 @@ func explainTLS(err error, c Config) error {
 	}
 	var verify *tls.CertificateVerificationError
 	if errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0 {
-		return fmt.Errorf("the certificate of %s is not trusted: %w: set ca_file, or pin it with fingerprint = %q after comparing that with the machine's own",
-			c.URL(), verify.Err, Fingerprint(verify.UnverifiedCertificates[0].Raw))
+		cert := verify.UnverifiedCertificates[0]
+		signed := ""
+		if issuer := cert.Issuer.String(); issuer != cert.Subject.String() {
+			signed = fmt.Sprintf(" (issued by %q: your company's CA, or that of a proxy in between that inspects TLS, belongs into `ca_file` of the user's configuration)", issuer)
+		}
+		return fmt.Errorf("the certificate of %s is not trusted%s: %w: set ca_file, or pin it with fingerprint = %q after comparing that with the machine's own",
+			c.URL(), signed, verify.Err, Fingerprint(cert.Raw))
 	}
 	var record tls.RecordHeaderError
 	if errors.As(err, &record) {
