@@ -73,7 +73,19 @@ func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summar
 		for _, img := range images {
 			there := func(f image.Summary) bool { return f.ID == img.ID }
 			theirs := len(img.RepoTags) > 0 && len(ours(img.RepoTags)) == 0 // a name that somebody gave it, and its reason to stay
-			if !used[img.ID] && !theirs && time.Unix(img.Created, 0).Before(before) && !slices.ContainsFunc(found, there) {
+			if used[img.ID] || theirs || !time.Unix(img.Created, 0).Before(before) || slices.ContainsFunc(found, there) {
+				continue
+			}
+			// What BuildKit remembers makes an image that says it is as old as its last step.
+			is, err := p.api.ImageInspect(ctx, img.ID)
+			if isNotFound(err) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if is.Metadata.LastTagTime.Before(before) {
+				img.Created = max(img.Created, is.Metadata.LastTagTime.Unix())
 				found = append(found, img)
 			}
 		}
