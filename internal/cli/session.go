@@ -39,6 +39,7 @@ type session struct {
 	standIns   *envspec.Environment
 	nodes      []providers.Node
 	plan       *plan.Plan
+	agreed     consent   // to the removal of what is no longer in the spec
 	locked     *lockFile // what images and files are held to; nil where nothing is
 	watching   *watching // of up --watch
 }

@@ -15,11 +15,15 @@ import (
 
 func (a *app) upCommand() *cobra.Command {
 	var watch bool
+	var agreed consent
 	c := &cobra.Command{
 		Use:   "up [PLAN]",
 		Short: "Make the environment true",
-		Long: `Make the environment true: what is missing is made, what differs is changed, what is no longer in the
-spec is removed, what is as it should be is left alone. Prints the outputs when all of it is ready.
+		Long: `Make the environment true: what is missing is made, what differs is changed, what is as it should be
+is left alone. Prints the outputs when all of it is ready.
+
+What is no longer in the spec is removed once you agree, to a question or with --yes. Where nobody can be asked, as
+in CI, it is named and left as it is; its data in named volumes stays either way.
 
 Ctrl-C finishes what is being changed and starts nothing new; a second one stops at once. Either way,
 "envctl up" goes on from there and "envctl down" takes all of it away.
@@ -27,32 +31,37 @@ Ctrl-C finishes what is being changed and starts nothing new; a second one stops
 With --watch it stays, and does what the watch blocks of containers say when files change: they are copied in, the
 container restarts, or its image is built again. Ctrl-C ends that, and what is up stays up.
 
-With PLAN, a file that "envctl plan --out" wrote, it plans again and does nothing unless that comes to the same.`,
+With PLAN, a file that "envctl plan --out" wrote, it plans again and does nothing unless that comes to the same;
+what it removes is agreed on with that.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.streaming("up", func() error { return a.up(args, watch) })
+			return a.streaming("up", func() error { return a.up(args, watch, agreed) })
 		},
 	}
 	a.specFlags(c)
 	a.frozenFlag(c)
 	a.rebuildFlag(c)
 	c.Flags().BoolVar(&watch, "watch", false, "stay, and bring changed files into the containers that have a watch block")
+	c.Flags().BoolVarP(&agreed.yes, "yes", "y", false, "remove what is no longer in the spec without asking")
+	c.Flags().BoolVar(&agreed.noInput, "no-input", false, "never ask: without --yes, leave what is no longer in the spec")
 	return c
 }
 
-func (a *app) up(args []string, watch bool) error {
+func (a *app) up(args []string, watch bool, agreed consent) error {
 	var planned *planFile
 	if len(args) > 0 {
 		var err error
 		if planned, err = readPlanFile(a.abs(args[0])); err != nil {
 			return err
 		}
+		agreed.yes = true
 	}
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	s.agreed = agreed
 	if watch {
 		s.watching = newWatching(s)
 		defer s.watching.close()
@@ -92,6 +101,9 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 			return err
 		}
 	}
+	if err := s.agreeOnOrphans(); err != nil {
+		return err
+	}
 	if s.watching != nil {
 		if err := s.watching.follow(s); err != nil {
 			return err
@@ -102,7 +114,7 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 	if err != nil {
 		return err
 	}
-	if err := s.stopGateways(ctx, s.observed, func(a addr.Addr) bool { return !s.wants(a) }); err != nil {
+	if err := s.stopGateways(ctx, s.observed, s.goes); err != nil {
 		return err
 	}
 	if err := s.run("up", s.plan, func(a addr.Addr) any { return bodies[a] }); err != nil {

@@ -29,13 +29,15 @@ type watching struct {
 	followed map[addr.Addr]*followed
 	held     []event.Event // while a live view has the screen
 	holding  bool
+	agreed   consent // for the ups in its midst, which ask nothing
 }
 
 // mostHeld is how many events wait for the screen.
 const mostHeld = 1000
 
 func newWatching(s *session) *watching {
-	return &watching{session: s, rebuild: make(chan struct{}, 1), followed: map[addr.Addr]*followed{}}
+	return &watching{session: s, rebuild: make(chan struct{}, 1), followed: map[addr.Addr]*followed{},
+		agreed: consent{yes: s.agreed.yes, noInput: true}}
 }
 
 // close ends all that was begun, and waits for it.
@@ -193,7 +195,7 @@ func (w *watching) again(ctx context.Context) error {
 	w.app.rebuild = false // it was for the first up
 	s, err := w.app.open()
 	if err == nil {
-		s.watching = w
+		s.watching, s.agreed = w, w.agreed
 		err = errors.Join(s.up(nil), s.close())
 	}
 	if err != nil && ctx.Err() != nil {

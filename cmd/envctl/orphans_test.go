@@ -1,0 +1,68 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOrphans: what is no longer in the spec goes with leave only, and all else is done without.
+func TestOrphans(t *testing.T) {
+	e := newContainerEnv(t)
+	both := `environment "orphans" {}` + sleeperBlock("container", "stays", "1") + sleeperBlock("container", "old", "1")
+	one := `environment "orphans" {}` + sleeperBlock("container", "stays", "2")
+	e.write("env.envctl.hcl", both)
+	e.must("up")
+	instance := e.instance()
+	old, stays := container(t, instance, "container.old"), container(t, instance, "container.stays")
+	e.write("env.envctl.hcl", one)
+
+	_, errs, code := e.run("up")
+	if code != 0 || !strings.Contains(errs, "container.old") || !strings.Contains(errs, "up --yes") {
+		t.Errorf("without leave: exit code %d: %s", code, errs)
+	}
+	if container(t, instance, "container.old") != old || container(t, instance, "container.stays") == stays {
+		t.Error("the orphan is another, or what remains was not changed")
+	}
+	e.onlyChange("container.old", "delete")
+
+	// A plan that shows it and was written down is leave.
+	file := filepath.Join(e.dir, "plan.json")
+	e.must("plan", "--out", file)
+	if _, errs, code := e.run("up", file); code != 0 || strings.Contains(errs, "Left as it is") {
+		t.Errorf("up of the plan: exit code %d: %s", code, errs)
+	}
+	if c := e.changes(); len(c) > 0 {
+		t.Errorf("after the plan there is to do: %+v", c)
+	}
+
+	e.write("env.envctl.hcl", both)
+	e.must("up")
+	e.write("env.envctl.hcl", one)
+	e.must("up", "--yes")
+	if c := e.changes(); len(c) > 0 {
+		t.Errorf("after --yes there is to do: %+v", c)
+	}
+
+	// What gives its name to a resource of another kind is no orphan: the two cannot both be there.
+	e.write("env.envctl.hcl", `environment "orphans" {}
+job "stays" {
+  image   = "debian:trixie-slim"
+  command = ["true"]
+}
+`)
+	e.must("up")
+	if c := e.changes(); len(c) > 0 {
+		t.Errorf("after another kind took the name there is to do: %+v", c)
+	}
+}
+
+func sleeperBlock(kind, name, version string) string {
+	return `
+` + kind + ` "` + name + `" {
+  image   = "debian:trixie-slim"
+  command = ["perl", "-e", "$SIG{TERM} = sub { exit 0 }; sleep 1 while 1"]
+  labels  = { version = "` + version + `" }
+}
+`
+}
