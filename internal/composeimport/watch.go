@@ -18,7 +18,7 @@ func (im *importer) watch(w *writer, s *service, builds bool, mounts []string) {
 	for _, t := range s.Develop.Watch {
 		name := im.shorten(t.Path)
 		if _, err := os.Stat(t.Path); err != nil || filepath.IsAbs(name) {
-			w.left("develop.watch: " + t.Path + " is not there, or not near the spec")
+			w.left("develop.watch: " + name + " is not there, or not near the spec")
 			continue
 		}
 		block := &writer{}

@@ -74,7 +74,6 @@ container "ext" {
     A      = "1"
     SCRIPT = "line one\nline two\n"
   }
-  # compose: develop.watch: ./src is not there, or not near
-  #   the spec
+  # compose: develop.watch: ./src is not there, or not near the spec
 }
 

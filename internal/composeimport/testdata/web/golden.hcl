@@ -49,8 +49,7 @@ container "web" {
     rebuild = ["app/Dockerfile"]
   }
   # compose: develop.watch: ./html to /srv/html (a folder of the host is mounted there)
-  # compose: develop.watch: ./nowhere is not there, or not
-  #   near the spec
+  # compose: develop.watch: ./nowhere is not there, or not near the spec
 }
 
 container "db" {
