@@ -16,11 +16,11 @@ HELPERS := $(FILES)/envctl-guest-amd64.exe.gz $(FILES)/envctl-guest-arm64.exe.gz
            $(FILES)/envctl-node-amd64.gz $(FILES)/envctl-node-arm64.gz
 MSI     := templates/quickstart/installers/pas.msi
 
-.PHONY: build assets test demo bench lint fmt check clean generate help FORCE
+.PHONY: build assets test test-faults demo bench lint fmt check clean generate help FORCE
 .DEFAULT_GOAL := build
 
 help: ## what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/' | sort
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/' | sort
 
 build: assets ## bin/envctl, with all that it carries
 	$(FULL) -o bin/envctl ./cmd/envctl
@@ -62,6 +62,9 @@ $(MSI): bin/msi/pas.exe templates/quickstart/pas/pas.wxs .ci/msi
 test: build ## every test, with the race detector, on a real engine
 	.ci/prerequisites engine image winrm registry
 	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 14m $(TESTFLAGS) ./...
+
+test-faults: build ## kill -9, engines that stop or are full, stolen ports, with figures; FAULTFLAGS='-seed 7'
+	.ci/faults $(FAULTFLAGS)
 
 demo: ## the quickstart from nothing: build, up, a request through it, an HL7 message
 	.ci/demo

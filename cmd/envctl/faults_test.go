@@ -3,11 +3,9 @@
 package main
 
 import (
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -55,82 +53,6 @@ windows "box" {
 
 output "echo" { value = container.echo.port.tcp.address }
 `
-
-// TestKilledAnywhere kills up where it happens to be, ten times, without a chance to clean up. What comes after
-// has to make of it what a first up would have made, and to take all of it away.
-func TestKilledAnywhere(t *testing.T) {
-	e := newEnv(t)
-	e.write("env.envctl.hcl", small)
-	e.must("up") // builds the images
-	e.must("down", "--volumes", "--keep-images")
-	began := time.Now()
-	e.must("up")
-	whole := time.Since(began)
-	instance := e.instance()
-	e.must("down", "--volumes", "--keep-images")
-
-	// Half of the moments are in a first up, half in one that changes what is there.
-	for i := range 10 {
-		if i == 5 {
-			e.must("up")
-		}
-		if i >= 5 {
-			old, new := `"faults" }`, `"faulty" }`
-			if i%2 == 0 {
-				old, new = new, old
-			}
-			e.edit("env.envctl.hcl", old, new)
-		}
-		after := time.Duration(rand.Int64N(int64(whole)))
-		t.Logf("killing up after %s of %s", after.Round(time.Millisecond), whole.Round(time.Millisecond))
-		killAfter(t, e, after)
-	}
-	e.must("up")
-	if c := e.changes(); len(c) > 0 {
-		t.Errorf("after up there is still to do: %+v", c)
-	}
-	for _, r := range e.status().Resources {
-		if r.State != "ready" {
-			t.Errorf("%s is %s: %s", r.Address, r.State, r.Detail)
-		}
-	}
-	answer := e.must("exec", "windows.box", "--", "cmd", "/c", "echo %ECHO_ADDRESS%")
-	if !strings.HasPrefix(answer, "127.0.0.1:7000") {
-		t.Errorf("ECHO_ADDRESS is %q", answer)
-	}
-	e.must("down", "--volumes", "--keep-images")
-	if rest := withoutImages(left(t, instance)); len(rest) > 0 {
-		t.Errorf("left on the engine: %q", rest)
-	}
-	if rest := files(e.state); len(rest) > 0 {
-		t.Errorf("left in the state folder: %q", rest)
-	}
-}
-
-func killAfter(t *testing.T, e *env, after time.Duration) {
-	t.Helper()
-	cmd := e.command("up")
-	// A group of its own, so that nothing that it started survives it unseen.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // killed, or done before that
-	}()
-	select {
-	case <-ended:
-	case <-time.After(after):
-	}
-	_ = cmd.Process.Kill()
-	<-ended
-	if err := syscall.Kill(-cmd.Process.Pid, 0); err == nil {
-		out, _ := exec.Command("ps", "-o", "pid,args", "--sid", "0", "-g", "0").Output()
-		t.Errorf("processes of a killed up are left:\n%s", out)
-	}
-}
 
 // TestInterrupted is Ctrl-C, once and twice.
 func TestInterrupted(t *testing.T) {

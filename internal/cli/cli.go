@@ -42,6 +42,9 @@ func Main(ctx context.Context, version string, args []string, io IO) int {
 	a := &app{IO: io, version: version}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	a.interrupts = newInterrupts(ctx, signals)
 	defer a.interrupts.close()
@@ -103,6 +106,7 @@ type app struct {
 	IO
 	version    string
 	interrupts *interrupts
+	command    string // in full, as "envctl credentials rotate"
 
 	chdir    string
 	files    []string
@@ -128,10 +132,11 @@ wired together in both directions.
   envctl init     writes an environment that works as it is
   envctl up       makes it true, or changes what is there to what the spec says now
   envctl down     takes it away`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { a.command = cmd.CommandPath() },
+		Args:             cobra.NoArgs,
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.PersistentFlags()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
-	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/view"
 )
 
@@ -171,7 +170,7 @@ func (a *app) rotate(name string) error {
 		return err
 	}
 	defer s.close()
-	held, err := lock.Instance(ctx, a.lockDir(), s.instance.Environment, s.instance.ID, a.sayWaiting)
+	held, err := a.lockInstance(ctx, s.instance)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/envctl/envctl/internal/addr"
-	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/providers"
 )
@@ -106,7 +105,7 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 		return err
 	}
 	defer w.close()
-	held, err := lock.Instance(ctx, a.lockDir(), i.Environment, i.ID, a.sayWaiting)
+	held, err := a.lockInstance(ctx, i)
 	if err != nil {
 		return err
 	}

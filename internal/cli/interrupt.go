@@ -4,31 +4,38 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // errInterrupted is the cause of the contexts that Ctrl-C ends.
 var errInterrupted = errors.New("interrupted")
 
-// interrupts turns Ctrl-C, or SIGTERM, into two contexts: the first time nothing new is started (stop),
+// interrupts turns Ctrl-C, SIGTERM, or a terminal that goes away (SIGHUP), into two contexts: the first time nothing new is started (stop),
 // the second time what runs is cut off too (now).
 type interrupts struct {
 	stop, now             context.Context
 	cancelStop, cancelNow context.CancelCauseFunc
+	signals               chan os.Signal
 	done                  chan struct{}
 	ended                 chan struct{}
 	pressed               chan struct{}
 }
 
-func newInterrupts(ctx context.Context, signals <-chan os.Signal) *interrupts {
-	i := &interrupts{done: make(chan struct{}), ended: make(chan struct{}), pressed: make(chan struct{}, 2)}
+func newInterrupts(ctx context.Context, signals chan os.Signal) *interrupts {
+	i := &interrupts{signals: signals, done: make(chan struct{}), ended: make(chan struct{}), pressed: make(chan struct{}, 2)}
 	i.now, i.cancelNow = context.WithCancelCause(ctx)
 	i.stop, i.cancelStop = context.WithCancelCause(i.now)
 	go func() {
 		defer close(i.ended)
 		for {
 			select {
-			case <-signals:
-				i.press()
+			case s := <-signals:
+				if s == syscall.SIGPIPE {
+					i.cancelStop(errInterrupted)
+				} else {
+					i.press()
+				}
 			case <-i.pressed:
 				i.press()
 			case <-i.done:
@@ -46,6 +53,10 @@ func (i *interrupts) interrupt() {
 	default:
 	}
 }
+
+// holdPipe keeps the process alive when whoever reads what it writes has gone, as in "envctl up | head": that
+// interrupts it as Ctrl-C does. Without it, it dies of that as any command does.
+func (i *interrupts) holdPipe() { signal.Notify(i.signals, syscall.SIGPIPE) }
 
 func (i *interrupts) press() {
 	if i.stop.Err() == nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
-	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -78,7 +77,7 @@ func (a *app) power(names []string, do func(context.Context, *session, []provide
 		return err
 	}
 	defer s.close()
-	held, err := lock.Instance(ctx, a.lockDir(), s.instance.Environment, s.instance.ID, a.sayWaiting)
+	held, err := a.lockInstance(ctx, s.instance)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/envctl/envctl/internal/blob"
-	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
@@ -69,7 +68,7 @@ func (a *app) snapshots(changes bool, do func(context.Context, *session, []docke
 	}
 	defer s.close()
 	if changes {
-		held, err := lock.Instance(ctx, a.lockDir(), s.instance.Environment, s.instance.ID, a.sayWaiting)
+		held, err := a.lockInstance(ctx, s.instance)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/view"
+	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
 )
 
@@ -75,7 +76,7 @@ func (a *app) up(args []string, watch bool, agreed consent) error {
 // up plans and carries the plan out while no other run changes the instance.
 func (s *session) up(planned *planFile) error {
 	ctx := s.interrupts.stop
-	held, err := lock.Instance(ctx, s.lockDir(), s.instance.Environment, s.instance.ID, s.sayWaiting)
+	held, err := s.lockInstance(ctx, s.instance)
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 
 // planLocked plans while no other run on this computer assigns ports.
 func (s *session) planLocked(ctx context.Context) error {
-	l, err := lock.Engine(ctx, s.lockDir(), s.sayWaiting)
+	l, err := lock.Engine(ctx, s.lockDir(), s.command, s.sayWaiting)
 	if err != nil {
 		return err
 	}
@@ -140,6 +141,13 @@ func (s *session) planLocked(ctx context.Context) error {
 
 // lockDir is where locks lie while they are held.
 func (a *app) lockDir() string { return a.stateDir() }
+
+// lockInstance waits its turn to plan and change an instance. From then on, a reader that goes away does not kill
+// what is half done.
+func (a *app) lockInstance(ctx context.Context, i providers.Instance) (*lock.Lock, error) {
+	a.interrupts.holdPipe()
+	return lock.Instance(ctx, a.lockDir(), i.Environment, i.ID, a.command, a.sayWaiting)
+}
 
 func (a *app) sayWaiting(h lock.Holder) { a.say("Waiting for another run of envctl to end: %s.", h) }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
-	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/watch"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
@@ -185,7 +184,7 @@ func (f *followed) restart(ctx context.Context) error {
 	if ctx.Err() != nil || f.is().Handle != o.Handle {
 		return nil // an up of ours made another one
 	}
-	held, err := lock.Instance(ctx, f.w.lockDir(), f.w.instance.Environment, f.w.instance.ID, f.w.sayWaiting)
+	held, err := f.w.lockInstance(ctx, f.w.instance)
 	if err != nil {
 		return err
 	}

@@ -251,7 +251,7 @@ func (s *Store) delete(ctx context.Context, remove func() error) error {
 }
 
 func (s *Store) locked(ctx context.Context, do func() error) error {
-	l, err := lock.Acquire(ctx, filepath.Join(s.root, "store.lock"), nil)
+	l, err := lock.Acquire(ctx, filepath.Join(s.root, "store.lock"), "", nil)
 	if err != nil {
 		return fmt.Errorf("the credential store: %w", err)
 	}

@@ -61,7 +61,7 @@ func (e *MismatchError) Error() string {
 // earlier run left half-done is continued where the server can do that.
 func (c *Cache) File(ctx context.Context, url, sum string, progress Progress) (string, error) {
 	final := c.path(sum)
-	held, err := lock.Acquire(ctx, final+".lock", nil) // one download of a file at a time
+	held, err := lock.Acquire(ctx, final+".lock", "", nil) // one download of a file at a time
 	if err != nil {
 		return "", err
 	}

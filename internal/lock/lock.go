@@ -5,11 +5,13 @@
 package lock
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"time"
 
@@ -22,14 +24,16 @@ type Holder struct {
 	User  string    `json:"user"`
 	Host  string    `json:"host"`
 	Since time.Time `json:"since"`
+	// Command is what it runs, as "envctl up", without arguments: they may hold secrets.
+	Command string `json:"command"`
 }
 
-// String gives words for a person: "pid 4711, ana@mac.local, since 10:04:05".
+// String gives words for a person: "envctl up, pid 4711, ana@mac.local, since 10:04:05".
 func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another envctl"
 	}
-	return fmt.Sprintf("pid %d, %s@%s, since %s", h.PID, h.User, h.Host, h.Since.Local().Format(time.TimeOnly))
+	return fmt.Sprintf("%s, pid %d, %s@%s, since %s", cmp.Or(h.Command, "envctl"), h.PID, h.User, h.Host, h.Since.Local().Format(time.TimeOnly))
 }
 
 // Lock is a held lock.
@@ -37,24 +41,24 @@ type Lock struct{ f *flock.Flock }
 
 // Engine takes the lock under which host ports are allocated, one for all environments whose state lies
 // under dir.
-func Engine(ctx context.Context, dir string, waiting func(Holder)) (*Lock, error) {
-	return Acquire(ctx, filepath.Join(dir, "engine.lock"), waiting)
+func Engine(ctx context.Context, dir, command string, waiting func(Holder)) (*Lock, error) {
+	return Acquire(ctx, filepath.Join(dir, "engine.lock"), command, waiting)
 }
 
 // Instance takes the lock of one instance of an environment, under which it is planned and changed. It
 // lies in dir, not in the instance's own folder, so that the folder can go while it is held.
-func Instance(ctx context.Context, dir, environment, instance string, waiting func(Holder)) (*Lock, error) {
-	return Acquire(ctx, filepath.Join(dir, environment+"-"+instance+".lock"), waiting)
+func Instance(ctx context.Context, dir, environment, instance, command string, waiting func(Holder)) (*Lock, error) {
+	return Acquire(ctx, filepath.Join(dir, environment+"-"+instance+".lock"), command, waiting)
 }
 
 const poll = 50 * time.Millisecond
 
-// Acquire takes the lock at path, making its folder. Where someone else holds it, waiting (which may be
+// Acquire takes the lock at path, making its folder, and says beside it that command holds it. Where someone else holds it, waiting (which may be
 // nil) is called with who that is, again when that changes, and Acquire returns when it is free or ctx ends.
-func Acquire(ctx context.Context, path string, waiting func(Holder)) (*Lock, error) {
+func Acquire(ctx context.Context, path, command string, waiting func(Holder)) (*Lock, error) {
 	var told *Holder
 	for {
-		l, err := try(path)
+		l, err := try(path, command)
 		if l != nil || err != nil {
 			return l, err
 		}
@@ -72,7 +76,7 @@ func Acquire(ctx context.Context, path string, waiting func(Holder)) (*Lock, err
 }
 
 // try gives nil, nil where someone else holds the lock.
-func try(path string) (*Lock, error) {
+func try(path, command string) (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of a lock: %w", err)
 	}
@@ -97,15 +101,15 @@ func try(path string) (*Lock, error) {
 		return nil, f.Close()
 	}
 	l := &Lock{f: f}
-	if err := l.sign(); err != nil {
+	if err := l.sign(command); err != nil {
 		return nil, errors.Join(err, l.Release())
 	}
 	return l, nil
 }
 
-func (l *Lock) sign() error {
+func (l *Lock) sign(command string) error {
 	host, _ := os.Hostname()
-	text, err := json.Marshal(Holder{PID: os.Getpid(), User: userName(), Host: host, Since: time.Now()})
+	text, err := json.Marshal(Holder{PID: os.Getpid(), User: userName(), Host: host, Since: time.Now(), Command: command})
 	if err != nil {
 		return err
 	}
@@ -135,6 +139,9 @@ func readHolder(path string) (h Holder) {
 }
 
 func userName() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
 	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
 		if u := os.Getenv(name); u != "" {
 			return u

@@ -15,20 +15,20 @@ import (
 
 func TestSecondWaitsAndIsToldForWhom(t *testing.T) {
 	dir := t.TempDir()
-	first, err := lock.Instance(t.Context(), dir, "gp", "a1", nil)
+	first, err := lock.Instance(t.Context(), dir, "gp", "a1", "envctl up", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := make(chan lock.Holder, 1)
 	got := make(chan error, 1)
 	go func() {
-		l, err := lock.Instance(t.Context(), dir, "gp", "a1", func(h lock.Holder) { told <- h })
+		l, err := lock.Instance(t.Context(), dir, "gp", "a1", "envctl up", func(h lock.Holder) { told <- h })
 		got <- errors.Join(err, l.Release())
 	}()
-	if h := <-told; h.PID != os.Getpid() || h.Host == "" {
+	if h := <-told; h.PID != os.Getpid() || h.Host == "" || h.Command != "envctl up" {
 		t.Errorf("told %+v", h)
 	}
-	other, err := lock.Instance(t.Context(), dir, "gp", "a2", nil)
+	other, err := lock.Instance(t.Context(), dir, "gp", "a2", "", nil)
 	if err != nil {
 		t.Fatalf("another instance: %v", err)
 	}
@@ -45,13 +45,13 @@ func TestSecondWaitsAndIsToldForWhom(t *testing.T) {
 
 func TestWaitingEndsWithItsContext(t *testing.T) {
 	dir := t.TempDir()
-	first, err := lock.Engine(t.Context(), dir, nil)
+	first, err := lock.Engine(t.Context(), dir, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Release()
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := lock.Engine(ctx, dir, func(lock.Holder) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := lock.Engine(ctx, dir, "", func(lock.Holder) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -64,7 +64,7 @@ func TestOneAtATime(t *testing.T) {
 	for range 6 {
 		wg.Go(func() {
 			for range 30 {
-				l, err := lock.Acquire(t.Context(), path, nil)
+				l, err := lock.Acquire(t.Context(), path, "", nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -85,7 +85,7 @@ func TestOneAtATime(t *testing.T) {
 func TestEndsWithItsProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "l.lock")
 	if os.Getenv("LOCK_TEST_PATH") != "" {
-		if _, err := lock.Acquire(t.Context(), os.Getenv("LOCK_TEST_PATH"), nil); err != nil {
+		if _, err := lock.Acquire(t.Context(), os.Getenv("LOCK_TEST_PATH"), "", nil); err != nil {
 			t.Fatal(err)
 		}
 		os.Exit(0) // as a killed process would: without releasing
@@ -98,7 +98,7 @@ func TestEndsWithItsProcess(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("the dead process left no lock file, so this shows nothing: %v", err)
 	}
-	l, err := lock.Acquire(t.Context(), path, func(h lock.Holder) { t.Errorf("waits for %v", h) })
+	l, err := lock.Acquire(t.Context(), path, "", func(h lock.Holder) { t.Errorf("waits for %v", h) })
 	if err != nil {
 		t.Fatal(err)
 	}

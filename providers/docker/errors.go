@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -42,12 +43,22 @@ func (p *Provider) explain(err error) error {
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "permission denied while trying to connect"):
 		return fmt.Errorf("%w at %s (from %s): you may not use its socket; add yourself to the docker group, or set DOCKER_HOST to an engine of your own",
 			ErrNoEngine, p.endpoint.host, p.endpoint.from)
+	case diskFull.MatchString(err.Error()):
+		return fmt.Errorf("%w\nthe disk of the Docker engine at %s is full: see with `docker system df` what fills it, make room with `docker system prune` or `docker builder prune` (or give the engine's machine a larger disk), and run the command again", err, p.endpoint.host)
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || engineStops.MatchString(err.Error()):
+		return fmt.Errorf("the Docker engine at %s went away in the middle of it (%w): start it again if it does not come back by itself, and run the command again, which goes on from what is there", p.endpoint.host, err)
 	case client.IsErrConnectionFailed(err) || isDialError(err):
 		return fmt.Errorf("%w at %s (from %s): start Docker (Docker Desktop, OrbStack, Colima, or `systemctl start docker`), or name another engine with DOCKER_HOST or `docker context use`",
 			ErrNoEngine, p.endpoint.host, p.endpoint.from)
 	}
 	return err
 }
+
+// engineStops is what of an engine's end reaches its clients, beside their own errors.
+var engineStops = regexp.MustCompile(`(?:EOF|transport is closing: unavailable)(?:\n|$)`)
+
+// diskFull is what engines, and the programs of a build, say of a disk that is full.
+var diskFull = regexp.MustCompile(`(?i)no space left on device|disk quota exceeded|not enough space on the disk`)
 
 func isDialError(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)

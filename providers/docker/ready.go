@@ -147,13 +147,16 @@ func nextPause(elapsed, interval time.Duration) time.Duration {
 	return min(max(elapsed/5, firstPause), orDuration(interval, longestPause))
 }
 
-// watch calls ended when the container ends, and returns then or with ctx.
+// watch calls ended when the container ends, or the engine, and returns then or with ctx.
 func (w *waiter) watch(ctx context.Context, ended context.CancelCauseFunc) {
 	done, failed := w.p.api.ContainerWait(ctx, w.id, container.WaitConditionNotRunning)
 	select {
 	case <-done:
 		ended(errEnded)
-	case <-failed: //nolint:errcheck // ctx ended, or the engine went away; the next try finds out
+	case <-failed: //nolint:errcheck // ctx ended, or the connection did; whether the engine did, is asked of it
+		if _, err := w.p.api.Ping(ctx); err != nil {
+			ended(err)
+		}
 	}
 }
 
@@ -190,6 +193,8 @@ func (w *waiter) exited(ctx context.Context, state *container.State) error {
 		why = ", because it used more memory than it may"
 	case state.Error != "":
 		why = ": " + state.Error
+	case state.ExitCode == 143 || state.ExitCode == 137:
+		why = ", because it was stopped, by somebody or with the engine; run the command again"
 	}
 	if w.last != nil {
 		why += "; its check had said: " + w.last.Error()
