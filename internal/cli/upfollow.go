@@ -102,21 +102,21 @@ func (f *followed) run(ctx context.Context) {
 			return
 		}
 		f.fail(err)
-		calls, err := f.bring(ctx, b)
+		r, err := f.bring(ctx, b)
 		if ctx.Err() != nil {
 			return
 		}
 		f.fail(err)
 		switch {
-		case calls.Rebuild:
+		case r.Rebuild:
 			f.ready()
-			f.show(event.Event{Type: event.Rebuild, Message: "a change calls for it"})
+			f.show(event.Event{Type: event.Rebuild, Message: r.Why + " changed"})
 			select {
 			case f.w.rebuild <- struct{}{}:
 			default: // one is called for already
 			}
-		case calls.Restart:
-			f.fail(f.restart(ctx))
+		case r.Restart:
+			f.fail(f.restart(ctx, r.Why))
 		}
 	}
 }
@@ -134,16 +134,16 @@ func (f *followed) fail(err error) {
 }
 
 // bring brings a batch over.
-func (f *followed) bring(ctx context.Context, b watch.Batch) (watch.Calls, error) {
+func (f *followed) bring(ctx context.Context, b watch.Batch) (watch.Result, error) {
 	if b.Poked {
 		if err := f.find(ctx); err != nil {
-			return watch.Calls{}, err
+			return watch.Result{}, err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.mirror == nil {
-		return watch.Calls{}, nil // an up is about to make it, and brings everything over
+		return watch.Result{}, nil // an up is about to make it, and brings everything over
 	}
 	began := time.Now()
 	r, err := f.mirror.Batch(ctx, b)
@@ -155,7 +155,7 @@ func (f *followed) bring(ctx context.Context, b watch.Batch) (watch.Calls, error
 	if e, any := synced(r, began); any {
 		f.show(e)
 	}
-	return r.Calls, err
+	return r, err
 }
 
 // find looks for the container, which may be another one by now.
@@ -176,7 +176,7 @@ func (f *followed) find(ctx context.Context) error {
 
 // restart ends the container and starts it again, and says when it is ready. That is not waited for: the next change
 // may be what makes it so.
-func (f *followed) restart(ctx context.Context) error {
+func (f *followed) restart(ctx context.Context, why string) error {
 	f.ready()
 	o := f.is()
 	f.w.doing.Lock()
@@ -208,7 +208,7 @@ func (f *followed) restart(ctx context.Context) error {
 		case err != nil:
 			f.show(event.Event{Type: event.Failed, Error: err.Error()})
 		default:
-			f.show(event.Event{Type: event.Restarted, Seconds: time.Since(began).Seconds()})
+			f.show(event.Event{Type: event.Restarted, Message: why + " changed", Seconds: time.Since(began).Seconds()})
 		}
 	}()
 	return nil

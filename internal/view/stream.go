@@ -145,10 +145,8 @@ func (p *plain) event(e event.Event) error {
 			return nil // nothing happened
 		}
 		p.line(e, v.sign, v.sgr, v.done, took(e))
-	case event.Synced:
-		p.line(e, "~", green, "synced", strings.TrimSpace(e.Message+"  "+took(e)))
-	case event.Restarted:
-		p.line(e, "~", green, "restarted", took(e))
+	case event.Synced, event.Restarted:
+		p.line(e, "~", green, string(e.Type), strings.TrimSpace(e.Message+"  "+took(e)))
 	case event.Rebuild:
 		p.line(e, "", "", "rebuild", e.Message)
 	case event.Watching:

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// difference is what to bring over: what to put, in the order in which it can be, and what to take away, of which
-// nothing is in another.
+// difference is what to bring over: what to put, in the order in which it can be, and what is gone.
 type difference struct{ put, gone []string }
 
 // diff compares what there is on the host with what was brought over. Of what touched tells it is not believed that it
@@ -26,7 +25,6 @@ func diff(want, have map[string]entry, touched func(e, was entry) bool) differen
 		}
 	}
 	slices.Sort(d.put)
-	d.gone = outermost(d.gone)
 	return d
 }
 

@@ -54,6 +54,7 @@ type Result struct {
 	Put, Deleted int
 	Bytes        int64
 	Calls
+	Why string // one of the files that call for it, from the spec's folder
 }
 
 // record is the file in a container that says what was brought over: its path there, and what it is called from the
@@ -229,18 +230,17 @@ func (m *Mirror) bring(ctx context.Context, touched func(e, was entry) bool) (Re
 		return r, err
 	}
 	if len(d.gone) > 0 {
-		err := m.to.Delete(ctx, d.gone)
+		tops := outermost(d.gone)
+		err := m.to.Delete(ctx, tops)
 		if err != nil && !errors.Is(err, ErrNotRunning) {
 			return r, err
 		}
 		if err == nil { // else they are still there, and go when it runs
-			for key := range m.have.sync {
-				if _, wanted := m.want.sync[key]; !wanted {
-					r.call(m.have.sync[key])
-					delete(m.have.sync, key)
-				}
+			for _, key := range d.gone {
+				r.call(m.have.sync[key])
+				delete(m.have.sync, key)
 			}
-			r.Deleted = len(d.gone)
+			r.Deleted = len(tops)
 		}
 	}
 	for key := range m.have.sync {
@@ -252,8 +252,12 @@ func (m *Mirror) bring(ctx context.Context, touched func(e, was entry) bool) (Re
 }
 
 func (r *Result) call(e entry) {
-	if e.rule != nil && (e.info == nil || !e.info.IsDir()) {
-		r.add(e.rule.calls(e.name))
+	if e.rule == nil || e.info != nil && e.info.IsDir() {
+		return
+	}
+	calls := e.rule.calls(e.name)
+	if r.add(calls); r.Why == "" && calls != (Calls{}) {
+		r.Why = e.name
 	}
 }
 

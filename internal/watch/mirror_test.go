@@ -182,6 +182,30 @@ func TestMirror(t *testing.T) {
 	}
 }
 
+// TestCallsOfAFolder: a folder may be named, and what is in one that goes away counts, for each block by itself.
+func TestCallsOfAFolder(t *testing.T) {
+	s := begin(t, envspec.Watch{Paths: []string{"src"}, Restart: []string{"**/*.conf"}, Rebuild: []string{"image"}}, nil, "src/a/b.conf", "image/x/y")
+	for want, change := range map[Calls]func(){
+		{Restart: true}: func() { s.do(os.RemoveAll(filepath.Join(s.dir, "src/a"))) },
+		{Rebuild: true}: func() { s.write("image/x/z", "z") },
+	} {
+		change()
+		var calls Calls
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		for calls == (Calls{}) {
+			b, err := s.w.Next(ctx)
+			s.do(err)
+			r, err := s.m.Batch(ctx, b)
+			s.do(err)
+			calls.add(r.Calls)
+		}
+		cancel()
+		if calls != want {
+			t.Errorf("%+v, not %+v", calls, want)
+		}
+	}
+}
+
 // TestNamedOutsideOfPaths: what is only named in rebuild is watched, and not synced.
 func TestNamedOutsideOfPaths(t *testing.T) {
 	s := begin(t, envspec.Watch{Paths: []string{"src"}, Sync: "/app", Rebuild: []string{"Dockerfile"}}, nil, "src/a", "Dockerfile")

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -27,14 +28,16 @@ type rule struct {
 	dir                      string // names are from here
 	sync                     string
 	roots                    []root
-	ignore, restart, rebuild *patternmatcher.PatternMatcher
+	ignore, restart, rebuild *patterns
 	context                  string // of the build; "" where there is none
-	leaves                   *patternmatcher.PatternMatcher
-	extra                    map[string]bool // files that are watched only for restart and rebuild, by path
+	leaves                   *patterns
 }
 
 // root is one of a block's paths. A link is followed here, and below it none is.
-type root struct{ name, path string }
+type root struct {
+	name, path string
+	named      bool // only in restart or rebuild: it is not synced
+}
 
 // New makes the rules. Build may be nil; what its .dockerignore leaves out is not synced.
 func New(blocks []envspec.Watch, build *envspec.Build) (*Rules, error) {
@@ -51,34 +54,34 @@ func New(blocks []envspec.Watch, build *envspec.Build) (*Rules, error) {
 
 func newRule(b envspec.Watch, build *envspec.Build) (*rule, error) {
 	dir := realPath(b.Dir)
-	r := &rule{dir: dir, sync: b.Sync, extra: map[string]bool{}}
+	r := &rule{dir: dir, sync: b.Sync}
 	for _, p := range b.Paths {
 		name, err := filepath.Rel(b.Dir, p)
 		if err != nil {
 			return nil, err
 		}
-		r.roots = append(r.roots, root{filepath.ToSlash(name), realPath(p)})
+		r.roots = append(r.roots, root{name: filepath.ToSlash(name), path: realPath(p)})
 	}
 	var err error
-	matcher := func(patterns []string) *patternmatcher.PatternMatcher {
-		m, merr := patternmatcher.New(patterns)
+	matcher := func(list []string) *patterns {
+		m, merr := patternmatcher.New(list)
 		err = errors.Join(err, merr)
-		return m
+		return &patterns{m: m}
 	}
 	r.ignore = matcher(append(append([]string{}, always...), b.Ignore...))
 	r.restart, r.rebuild = matcher(b.Restart), matcher(b.Rebuild)
 	if build != nil && build.Context != "" {
-		var patterns []string
-		if patterns, err = dockerignore(build); err != nil {
-			return nil, err
+		left, derr := dockerignore(build)
+		if derr != nil {
+			return nil, derr
 		}
-		r.context, r.leaves = realPath(build.Context), matcher(patterns)
+		r.context, r.leaves = realPath(build.Context), matcher(left)
 	}
 	for _, p := range append(append([]string{}, b.Restart...), b.Rebuild...) {
 		if !strings.ContainsAny(p, `*?[\!`) {
-			file := filepath.Join(dir, filepath.FromSlash(p))
-			if _, _, covered := r.place(file); !covered {
-				r.extra[file] = true
+			file := realPath(filepath.Join(dir, filepath.FromSlash(p)))
+			if !r.covers(file) {
+				r.roots = append(r.roots, root{p, file, true})
 			}
 		}
 	}
@@ -113,14 +116,12 @@ func realPath(p string) string {
 	return p
 }
 
-// place says which of the roots a file is in, and what it is called from the spec's folder.
-func (r *rule) place(file string) (in root, name string, ok bool) {
-	for _, root := range r.roots { // the last that holds it decides, as the last COPY does
-		if rest, under := below(file, root.path); under {
-			in, name, ok = root, path.Join(root.name, filepath.ToSlash(rest)), true
-		}
-	}
-	return in, name, ok
+// covers reports whether a file is in one of the roots.
+func (r *rule) covers(file string) bool {
+	return slices.ContainsFunc(r.roots, func(in root) bool {
+		_, ok := below(file, in.path)
+		return ok
+	})
 }
 
 // below gives what of a path is below dir, "" where it is dir itself.
@@ -134,18 +135,28 @@ func below(file, dir string) (rest string, ok bool) {
 	return strings.CutPrefix(file, dir)
 }
 
-func matches(m *patternmatcher.PatternMatcher, name string) bool {
-	if m == nil || name == "." {
+// patterns are those of a .dockerignore. The library readies each when it first needs it, and so is for one goroutine
+// at a time.
+type patterns struct {
+	mu sync.Mutex
+	m  *patternmatcher.PatternMatcher
+}
+
+// match reports whether a name is meant, or a folder that it is in. The spec's folder itself never is.
+func (p *patterns) match(name string) bool {
+	if p == nil || name == "." {
 		return false
 	}
-	yes, err := m.MatchesOrParentMatches(filepath.FromSlash(name))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	yes, err := p.m.MatchesOrParentMatches(filepath.FromSlash(name))
 	return err == nil && yes
 }
 
 // ignored reports whether a file is left alone; skip, whether all that is below it is too.
 func (r *rule) ignored(name string) (ignored, skip bool) {
-	ignored = matches(r.ignore, name)
-	return ignored, ignored && !r.ignore.Exclusions()
+	ignored = r.ignore.match(name)
+	return ignored, ignored && !r.ignore.m.Exclusions()
 }
 
 // unsent reports whether a file of the host has no place in the image that is built of it.
@@ -154,10 +165,10 @@ func (r *rule) unsent(file string) (unsent, skip bool) {
 	if r.leaves != nil {
 		rest, ok = below(file, r.context)
 	}
-	if !ok || rest == "" || !matches(r.leaves, filepath.ToSlash(rest)) {
+	if !ok || rest == "" || !r.leaves.match(filepath.ToSlash(rest)) {
 		return false, false
 	}
-	return true, !r.leaves.Exclusions()
+	return true, !r.leaves.m.Exclusions()
 }
 
 // Calls says what changes of a file call for.
@@ -168,7 +179,7 @@ func (c *Calls) add(other Calls) {
 }
 
 func (r *rule) calls(name string) Calls {
-	return Calls{Restart: matches(r.restart, name), Rebuild: matches(r.rebuild, name)}
+	return Calls{Restart: r.restart.match(name), Rebuild: r.rebuild.match(name)}
 }
 
 // Sync reports whether anything is synced.

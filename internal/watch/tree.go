@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -22,7 +23,7 @@ type entry struct {
 	read time.Time // when info was asked for
 }
 
-// tree has entries by what they are in the container: its path there, or for what is only watched, its name.
+// tree has entries by what they are in the container: its path there, or for what is only watched, its block and name.
 type tree struct{ sync, only map[string]entry }
 
 func newTree() tree { return tree{map[string]entry{}, map[string]entry{}} }
@@ -33,11 +34,6 @@ func (r *Rules) scan(ctx context.Context) (tree, error) {
 	for _, b := range r.blocks {
 		for _, root := range b.roots {
 			if err := b.walk(ctx, t, root, root.path); err != nil {
-				return t, err
-			}
-		}
-		for file := range b.extra {
-			if err := b.visitExtra(t, file); err != nil {
 				return t, err
 			}
 		}
@@ -63,11 +59,6 @@ func (r *Rules) look(ctx context.Context, t tree, file string) error {
 				continue
 			}
 			if err := b.walk(ctx, t, root, at); err != nil {
-				return err
-			}
-		}
-		if b.extra[file] {
-			if err := b.visitExtra(t, file); err != nil {
 				return err
 			}
 		}
@@ -104,15 +95,15 @@ func (r *rule) walk(ctx context.Context, t tree, in root, from string) error {
 			return nil // the folder that is synced to keeps its own mode
 		}
 		unsent, skip := r.unsent(file)
-		if skip && d.IsDir() && rest != "" {
+		if skip && d.IsDir() && rest != "" && !in.named {
 			return filepath.SkipDir
 		}
 		e, ok, err := r.stat(file, name)
 		if !ok || err != nil {
 			return err
 		}
-		if r.sync == "" || unsent {
-			t.only[name] = e
+		if r.sync == "" || unsent || in.named {
+			t.only[fmt.Sprintf("%p:%s", r, name)] = e // another block may say something else of it
 			return nil
 		}
 		target := path.Join(r.sync, filepath.ToSlash(rest))
@@ -122,20 +113,6 @@ func (r *rule) walk(ctx context.Context, t tree, in root, from string) error {
 		t.sync[target] = e
 		return nil
 	})
-}
-
-func (r *rule) visitExtra(t tree, file string) error {
-	rest, err := filepath.Rel(r.dir, file)
-	if err != nil {
-		return err
-	}
-	name := filepath.ToSlash(rest)
-	e, ok, err := r.stat(file, name)
-	if !ok || err != nil {
-		return err
-	}
-	t.only[name] = e
-	return nil
 }
 
 // stat gives false for what is gone, and for sockets and the like.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -200,11 +201,6 @@ func (w *Watcher) everything() error {
 				return err
 			}
 		}
-		for file := range b.extra {
-			if err := w.add(filepath.Dir(file)); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
@@ -239,31 +235,22 @@ func (w *Watcher) add(dir string) error {
 // concerns reports whether a rule speaks of a file, or of something that it may hold.
 func (r *Rules) concerns(file string) bool {
 	for _, b := range r.blocks {
-		if b.extra[file] {
-			return true
-		}
 		for _, root := range b.roots {
 			if _, above := below(root.path, file); above {
 				return true
 			}
 			rest, in := below(file, root.path)
-			if !in {
+			name := path.Join(root.name, filepath.ToSlash(rest))
+			if _, skip := b.ignored(name); !in || skip {
 				continue
 			}
-			if _, skip := b.ignored(root.name + "/" + filepath.ToSlash(rest)); skip {
-				continue
+			if _, skip := b.unsent(file); !skip || root.named || b.calls(name) != (Calls{}) {
+				return true
 			}
-			if _, skip := b.unsent(file); skip && !b.named(root.name+"/"+filepath.ToSlash(rest)) {
-				continue
-			}
-			return true
 		}
 	}
 	return false
 }
-
-// named reports whether a change of a file calls for something by itself.
-func (r *rule) named(name string) bool { return r.calls(name) != (Calls{}) }
 
 // explain says what to do about the limits that a system has on watching.
 func explain(err error) error {
