@@ -263,6 +263,52 @@ func TestUpWatch(t *testing.T) {
 		}
 		f.interrupt()
 	})
+	t.Run("what differs at first restarts what runs, before it is ready", func(t *testing.T) {
+		e.write("src/main.txt", "three\n")
+		f := follow(e)
+		if out := e.must("logs", "app"); !inOrderIn(out, "two", "three") || f.count("restarted", "") != 1 {
+			t.Errorf("log: %s\nevents: %v", out, f.events)
+		}
+		f.interrupt()
+	})
+}
+
+// TestUpWatchIntoAVolume: of a read-only container a volume is all that can be written to, and what was brought there
+// stays when the container is another one.
+func TestUpWatchIntoAVolume(t *testing.T) {
+	e := newContainerEnv(t)
+	e.write("env.envctl.hcl", `
+environment "volumed" {}
+container "app" {
+  image     = "debian:trixie-slim"
+  command   = ["sleep", "infinity"]
+  init      = true
+  read_only = true
+  env       = { A = "a" }
+  volume "v" { target = "/v" }
+  watch {
+    paths = ["src"]
+    sync  = "/v/app"
+  }
+}
+`)
+	if err := os.MkdirAll(filepath.Join(e.dir, "src/sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	e.write("src/sub/a", "a")
+	e.write("src/b", "b")
+	f := follow(e)
+	instance := e.instance()
+	same := func() { t.Helper(); mirrors(t, instance, "container.app", "/v/app", filepath.Join(e.dir, "src")) }
+	same()
+	f.interrupt()
+	if err := os.Remove(filepath.Join(e.dir, "src/sub/a")); err != nil {
+		t.Fatal(err)
+	}
+	e.edit("env.envctl.hcl", `A = "a"`, `A = "b"`)
+	f = follow(e)
+	same()
+	f.interrupt()
 }
 
 func TestUpWatchRebuilds(t *testing.T) {

@@ -281,7 +281,11 @@ func (m *Mirror) put(ctx context.Context, r *Result, keys []string) error {
 		if len(mine) == 0 && recorded {
 			continue
 		}
-		sent, err := m.send(ctx, root, mine, say)
+		with := say
+		if recorded {
+			with = nil
+		}
+		sent, err := m.send(ctx, root, mine, with)
 		if err != nil {
 			return err
 		}
@@ -298,7 +302,7 @@ func (m *Mirror) put(ctx context.Context, r *Result, keys []string) error {
 	return nil
 }
 
-// send streams one archive; packing and unpacking go on at the same time.
+// send streams one archive, with a record where one is given; packing and unpacking go on at the same time.
 func (m *Mirror) send(ctx context.Context, root string, keys []string, say map[string]string) (sent []packed, err error) {
 	out, in := io.Pipe()
 	packing := make(chan error, 1)
@@ -316,15 +320,10 @@ func (m *Mirror) send(ctx context.Context, root string, keys []string, say map[s
 					sent = append(sent, p)
 				}
 			}
-			text, err := json.Marshal(say)
-			if err != nil {
-				return err
-			}
-			if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: record, Mode: 0o600, Size: int64(len(text)), ModTime: time.Now()}); err != nil {
-				return err
-			}
-			if _, err := t.Write(text); err != nil {
-				return err
+			if say != nil {
+				if err := packRecord(t, say); err != nil {
+					return err
+				}
 			}
 			return t.Close()
 		}()
@@ -340,6 +339,18 @@ func (m *Mirror) send(ctx context.Context, root string, keys []string, say map[s
 		return nil, fmt.Errorf("syncing: %w", err)
 	}
 	return sent, nil
+}
+
+func packRecord(t *tar.Writer, say map[string]string) error {
+	text, err := json.Marshal(say)
+	if err != nil {
+		return err
+	}
+	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: record, Mode: 0o600, Size: int64(len(text)), ModTime: time.Now()}); err != nil {
+		return err
+	}
+	_, err = t.Write(text)
+	return err
 }
 
 // ownerOf is who a file belongs to there already, or else whom its folder belongs to.

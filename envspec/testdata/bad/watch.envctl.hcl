@@ -61,3 +61,14 @@ container "where" {
     sync  = "/${container.where.port.http.host}"
   }
 }
+variable "token" {
+  default   = "plain"
+  sensitive = true
+}
+container "secret" {
+  image = "nginx"
+  watch {
+    paths = ["tpl"]
+    sync  = "/${var.token}"
+  }
+}
