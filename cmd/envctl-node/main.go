@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/envctl/envctl/internal/hostlink"
+	"github.com/envctl/envctl/internal/probe"
 	"github.com/envctl/envctl/internal/sandbox"
 	"github.com/envctl/envctl/internal/volume"
 )
@@ -33,6 +34,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 		return 0
+	case "probe":
+		if err := probe.Main(ctx, args, stdout); err != nil {
+			fmt.Fprintln(stderr, "envctl-node probe:", err)
+			return 1
+		}
+		return 0
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
 	case "remove":
@@ -40,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "volume":
 		return volume.Main(args, stderr)
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, relay, remove, sandbox or volume")
+	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, probe, relay, remove, sandbox or volume")
 	return 64
 }
 

@@ -146,7 +146,7 @@ wired together in both directions.
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	root.AddCommand(
-		a.initCommand(), a.importCommand(), a.validateCommand(), a.schemaCommand(), a.lockCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(),
+		a.initCommand(), a.importCommand(), a.validateCommand(), a.schemaCommand(), a.lockCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.doctorCommand(),
 		a.outputsCommand(), a.logsCommand(), a.execCommand(), a.sandboxCommand(), a.versionCommand(),
 		a.shellCommand(), a.cpCommand(), a.portsCommand(), a.stopCommand(), a.startCommand(), a.restartCommand(), a.pruneCommand(),
 		a.credentialsCommand(), a.envCommand(), a.snapshotCommand(),

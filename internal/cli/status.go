@@ -112,6 +112,12 @@ const patience = 5 * time.Second
 
 // look asks everything at once how it is.
 func (s *session) look(ctx context.Context) statusOutput {
+	out, _ := s.lookClosely(ctx)
+	return out
+}
+
+// lookClosely is look with what the gateways said, by their machine.
+func (s *session) lookClosely(ctx context.Context) (statusOutput, map[addr.Addr]gateway.Status) {
 	out := statusOutput{Format: 1, Environment: s.instance.Environment, Instance: s.instance.ID, Wires: []wireStatus{}}
 	is := make(map[addr.Addr]providers.Observed, len(s.observed))
 	for _, o := range s.observed {
@@ -154,7 +160,7 @@ func (s *session) look(ctx context.Context) statusOutput {
 			out.Wires = append(out.Wires, s.lookAtWire(w, states, links))
 		}
 	}
-	return out
+	return out, links
 }
 
 func (s *session) lookAtNode(ctx context.Context, n providers.Node, is map[addr.Addr]providers.Observed) (providers.State, string) {

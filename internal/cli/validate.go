@@ -22,14 +22,20 @@ engine or of a machine. The exit code is 1 where there is an error; warnings lea
 	return c
 }
 
-func (a *app) validate() error {
+// loadWhole loads the spec and evaluates all of it, with specimens, for every mistake in it.
+func (a *app) loadWhole() (*envspec.Spec, hcl.Diagnostics, error) {
 	spec, diags, err := a.load()
-	if err != nil {
-		return err
-	}
-	if !diags.HasErrors() {
+	if err == nil && !diags.HasErrors() {
 		_, more := spec.Evaluate(specimen{}, specimen{})
 		diags = append(diags, more...)
+	}
+	return spec, diags, err
+}
+
+func (a *app) validate() error {
+	spec, diags, err := a.loadWhole()
+	if err != nil {
+		return err
 	}
 	if a.json {
 		if err := envspec.DiagnosticsJSON(a.Out, diags); err != nil {

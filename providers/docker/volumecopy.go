@@ -9,9 +9,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 
-	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/blob"
-	"github.com/envctl/envctl/internal/event"
 	vol "github.com/envctl/envctl/internal/volume"
 	"github.com/envctl/envctl/providers"
 )
@@ -19,11 +17,7 @@ import (
 // copyVolume makes one volume hold what another does, in a container made for it: so it goes as fast as the engine's
 // disk, wherever the engine is.
 func (p *Provider) copyVolume(ctx context.Context, i providers.Instance, from, to string, node blob.Blob) error {
-	body := &envspec.Container{Build: &envspec.Build{Tag: "volume", Files: map[string]blob.Blob{
-		"Dockerfile":  blob.Of([]byte("FROM scratch\nCOPY envctl-node /envctl-node\nENTRYPOINT [\"/envctl-node\"]\n")),
-		"envctl-node": node,
-	}}}
-	image, err := p.ensureImage(ctx, providers.Change{Instance: i}, body, func(event.Event) {})
+	image, err := p.nodeImage(ctx, i, node)
 	if err != nil {
 		return err
 	}

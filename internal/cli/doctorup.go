@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/gateway"
+	"github.com/envctl/envctl/internal/probe"
+	"github.com/envctl/envctl/internal/view"
+	"github.com/envctl/envctl/providers"
+)
+
+// How long a connection has to last that something other than its target accepts: the engine knows at once
+// whether a container listens; Windows takes two seconds to refuse.
+const (
+	holdOfContainer = time.Second
+	holdOfMachine   = 3 * time.Second
+)
+
+// examination is what is known of what is up, before the wires are tried.
+type examination struct {
+	*session
+	is      map[addr.Addr]providers.Observed
+	states  map[addr.Addr]resourceStatus
+	wires   []wireStatus
+	links   map[addr.Addr]gateway.Status // by machine
+	running map[string]bool              // by handle; false where it is not on the network
+}
+
+// examine looks at what is up, resource by resource, and tries the ways between.
+func (s *session) examine(ctx context.Context) []view.Check {
+	environment := "environment " + s.instance.Environment
+	if len(s.observed) == 0 {
+		return []view.Check{sound(checkResource, environment, "nothing of it is up yet; \"envctl up\" makes it")}
+	}
+	running, err := s.docker.Running(ctx, s.instance)
+	if err != nil {
+		return []view.Check{broken(checkResource, environment, "run this again", "%v", err)}
+	}
+	x := examination{session: s, running: running, is: map[addr.Addr]providers.Observed{}, states: map[addr.Addr]resourceStatus{}}
+	for _, o := range s.observed {
+		x.is[o.Addr] = o
+	}
+	out, links := s.lookClosely(ctx)
+	x.wires, x.links = out.Wires, links
+	var checks []view.Check
+	for _, r := range out.Resources {
+		x.states[r.Address] = r
+		checks = append(checks, examineResource(r))
+	}
+	var ports, wires []view.Check
+	var wg sync.WaitGroup
+	wg.Go(func() { ports = x.examinePorts(ctx) })
+	wg.Go(func() { wires = x.examineWires(ctx) })
+	wg.Wait()
+	return append(append(checks, ports...), wires...)
+}
+
+func examineResource(r resourceStatus) view.Check {
+	subject := r.Address.String()
+	if r.State == providers.Ready {
+		detail := "ready"
+		if r.Detail != "" {
+			detail = r.Detail
+		}
+		return sound(checkResource, subject, "%s", detail)
+	}
+	hint := `"envctl up" puts it right`
+	switch {
+	case r.Address.Kind == addr.Windows || r.State == providers.Missing:
+	case r.State == providers.Failed || r.State == providers.Starting:
+		hint = `"envctl logs ` + subject + `" shows what it said`
+	case r.State == providers.Stopped:
+		hint = `"envctl start ` + subject + `" starts it`
+	}
+	return broken(checkResource, subject, hint, "%s", stateText(r))
+}
+
+func stateText(r resourceStatus) string {
+	if r.Detail == "" {
+		return string(r.State)
+	}
+	return string(r.State) + ": " + r.Detail
+}
+
+// runner is the container that a resource is reached at: a machine's is its gateway.
+func runner(a addr.Addr) addr.Addr {
+	if a.Kind == addr.Windows {
+		return a.Sibling(addr.Gateway)
+	}
+	return a
+}
+
+func (x *examination) runs(a addr.Addr) bool {
+	_, ok := x.running[x.is[runner(a)].Handle]
+	return ok
+}
+
+// examinePorts connects to each port that what runs has on this computer.
+func (x *examination) examinePorts(ctx context.Context) []view.Check {
+	var to []addr.Endpoint
+	var targets []probe.Target
+	for _, e := range x.spec.Endpoints() {
+		if protocol(e.Port) != "tcp" || !x.runs(e.Endpoint.Addr) {
+			continue
+		}
+		to = append(to, e.Endpoint)
+		targets = append(targets, probe.Target{Address: x.address(addr.Host, e.Endpoint), Hold: holdOf(e.Endpoint.Addr, holdOfContainer)})
+	}
+	var checks []view.Check
+	for i, r := range probe.All(ctx, targets) {
+		subject, address := to[i].String(), targets[i].Address
+		switch r.Reach {
+		case probe.Open:
+			checks = append(checks, sound(checkPort, subject, "%s", address))
+		case probe.Closed:
+			h := x.nothingListens(to[i])
+			checks = append(checks, broken(checkPort, subject, h.hint, "%s is published, and %s", address, h.what))
+		default:
+			checks = append(checks, broken(checkPort, subject,
+				"if the engine is on another computer its ports are there; else \"envctl restart "+runner(to[i].Addr).String()+"\" publishes it again",
+				"the engine does not offer %s here: %s", address, r.Error))
+		}
+	}
+	return checks
+}
+
+func holdOf(a addr.Addr, container time.Duration) time.Duration {
+	if a.Kind == addr.Windows {
+		return holdOfMachine
+	}
+	return container
+}
+
+// firstLine is the first line of a text from elsewhere.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
