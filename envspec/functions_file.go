@@ -23,14 +23,8 @@ const maxText = 16 << 20
 // fileFunctions read files relative to a folder.
 func (s *Spec) fileFunctions(dir string) map[string]function.Function {
 	return map[string]function.Function{
-		"file": oneFunc("path", func(path string) (string, error) {
-			b, err := s.readText(resolvePath(dir, path))
-			return string(b), err
-		}),
-		"filebase64": oneFunc("path", func(path string) (string, error) {
-			b, err := s.readText(resolvePath(dir, path))
-			return base64.StdEncoding.EncodeToString(b), err
-		}),
+		"file":       s.readFunc(dir, func(b []byte) string { return string(b) }),
+		"filebase64": s.readFunc(dir, base64.StdEncoding.EncodeToString),
 		"filesha256": oneFunc("path", func(path string) (string, error) {
 			sum, _, err := s.sums.sum(resolvePath(dir, path))
 			return sum, plainError(err)
@@ -47,6 +41,22 @@ func (s *Spec) fileFunctions(dir string) map[string]function.Function {
 		"dirname":  oneFunc("path", func(p string) (string, error) { return filepath.Dir(p), nil }),
 		"abspath":  oneFunc("path", func(p string) (string, error) { return resolvePath(dir, p), nil }),
 	}
+}
+
+// readFunc makes a function that gives a file's content as text.
+func (s *Spec) readFunc(dir string, text func([]byte) string) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			path := resolvePath(dir, args[0].AsString())
+			b, err := s.readText(path)
+			if err != nil {
+				return cty.UnknownVal(cty.String), function.NewArgError(0, err)
+			}
+			return cty.StringVal(text(b)).Mark(fileMark{path}), nil
+		},
+	})
 }
 
 // resolvePath gives the absolute path of what a spec calls path: "~" is the user's home.
@@ -142,7 +152,7 @@ func (s *Spec) templateFileFunc(dir string, all map[string]function.Function) fu
 			if err != nil {
 				return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "the template does not give a string")
 			}
-			return text.WithMarks(marks), nil
+			return text.WithMarks(marks).Mark(fileMark{path}), nil
 		},
 	})
 }

@@ -1,6 +1,8 @@
 package envspec
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"slices"
 	"strconv"
@@ -155,10 +157,24 @@ func (r *reader) firewall(ports []Port) *guestproto.Firewall {
 func isNumber(s string) bool { _, err := strconv.Atoi(s); return err == nil }
 
 func (r *reader) script() *guestproto.Script {
+	read := len(r.in.files)
+	run, undo := r.textOr("run"), r.text("undo")
+	files := r.in.files[read:]
 	return &guestproto.Script{
-		Interpreter: orElse(r.str("interpreter"), "powershell"), Run: r.textOr("run"), Undo: r.text("undo"),
+		Interpreter: orElse(r.str("interpreter"), "powershell"), Run: run, Undo: undo, Files: r.in.view.eval.spec.scriptFiles(files),
 		Creates: r.str("creates"), Unless: r.str("unless"), Env: r.textMap("env"), Timeout: r.seconds("timeout"),
 	}
+}
+
+// scriptFiles gives the files that a script was made of, sorted, each once, with the sum of what was read.
+func (s *Spec) scriptFiles(paths []string) (out []guestproto.Source) {
+	for _, path := range slices.Compact(slices.Sorted(slices.Values(paths))) {
+		if b, err := s.readText(path); err == nil { // it was read before
+			sum := sha256.Sum256(b)
+			out = append(out, guestproto.Source{Path: path, SHA256: hex.EncodeToString(sum[:]), Name: baseName(path), Size: int64(len(b))})
+		}
+	}
+	return out
 }
 
 func (r *reader) app() *guestproto.App {

@@ -23,10 +23,31 @@ type secretMark struct{}
 // only where the object is used whole.
 type wholeMark struct{ address string }
 
+// fileMark is on every value that the text of a file went into, so that the lock can hold the files of a script.
+type fileMark struct{ path string }
+
 // hidden is the name of that attribute. No spec can write it.
 const hidden = "(whole)"
 
-func secretValue(v cty.Value) cty.Value { return v.Mark(secretMark{}) }
+// secretValue marks v as secret. The files in it are forgotten: the sum of a short secret tells of it.
+func secretValue(v cty.Value) cty.Value { return withoutFiles(v).Mark(secretMark{}) }
+
+func withoutFiles(v cty.Value) cty.Value {
+	if !v.ContainsMarked() {
+		return v
+	}
+	v, paths := v.UnmarkDeepWithPaths()
+	for i := range paths {
+		rest := cty.ValueMarks{}
+		for m := range paths[i].Marks {
+			if _, file := m.(fileMark); !file {
+				rest[m] = struct{}{}
+			}
+		}
+		paths[i].Marks = rest
+	}
+	return v.MarkWithPaths(paths)
+}
 
 // isSecret reports whether a secret is anywhere in v.
 func isSecret(v cty.Value) bool {

@@ -15,6 +15,8 @@ type decoding struct {
 	diags hcl.Diagnostics
 	// wires are the endpoints received, and whether the body waits for each.
 	wires map[addr.Endpoint]bool
+	// files are those whose text was received, in that order; one may stand there several times.
+	files []string
 	uses  *uses
 	each  *eachValue
 	ctx   *hcl.EvalContext
@@ -153,6 +155,8 @@ func (r *reader) marks(marks cty.ValueMarks, at hcl.Range) (secret bool) {
 			r.in.wires[m.to] = r.in.wires[m.to] || !m.unordered
 		case secretMark:
 			secret = true
+		case fileMark:
+			r.in.files = append(r.in.files, m.path)
 		case wholeMark:
 			if whole == "" || m.address < whole {
 				whole = m.address

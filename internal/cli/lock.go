@@ -20,13 +20,14 @@ func (a *app) lockCommand() *cobra.Command {
 	var o lockOptions
 	c := &cobra.Command{
 		Use:   "lock [NAME...]",
-		Short: "Hold images, installers and templates to what they are now",
+		Short: "Hold images, installers, scripts and templates to what they are now",
 		Long: `Write envctl.lock.hcl beside the spec: the digest of each image and of each base image of a build, the sha256 of
-each installer and archive of a Windows machine, and of each template's folder. Commit it. "envctl up" then runs
-these images wherever and whenever it is called, and refuses another installer.
+each installer and archive of a Windows machine, of each file that its scripts are read from with file() or
+templatefile(), and of each template's folder. Commit it. "envctl up" then runs these images wherever and whenever
+it is called, and refuses another installer or script.
 
 What is locked stays as it is: only what is missing is added, and templates follow their folders. With --upgrade,
-tags are asked for anew, installers taken as they are on disk, and what the spec no longer names is dropped; with
+tags are asked for anew, installers and scripts taken as they are on disk, and what the spec no longer names is dropped; with
 NAMEs (an image as the spec writes it, a file's path) that is done for those alone.
 
 Several variables' values may need several runs, which add up.`,
@@ -73,13 +74,15 @@ func (a *app) lock(o lockOptions) error {
 	if err != nil {
 		return err
 	}
-	if old.platform, err = s.docker.Platform(ctx); err != nil {
-		return err
-	}
 	// What can be locked takes neither an address nor a secret, so that it is known without the world.
 	env, diags := s.spec.Evaluate(specimen{}, specimen{})
 	if err := s.refuse(s.spec, diags); err != nil {
 		return err
+	}
+	if len(env.Containers) > 0 { // else no engine is needed
+		if old.platform, err = s.docker.Platform(ctx); err != nil {
+			return err
+		}
 	}
 	wants, err := resolve.Find(s.lockInput(env, old))
 	if err != nil {

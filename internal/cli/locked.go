@@ -99,7 +99,7 @@ func (s *session) lockInput(env *envspec.Environment, l *lockFile) resolve.Input
 	}
 }
 
-// checkLock refuses an installer that is not the one locked; with --frozen all that the lock does not hold as it is.
+// checkLock refuses an installer or script that is not the one locked; with --frozen all that the lock does not hold as it is.
 func (s *session) checkLock(l *lockFile, wants *resolve.Wants) error {
 	if err := s.refuseLock(l, resolve.Diagnostics(wants.CheckFiles(l.lock))); err != nil {
 		return err

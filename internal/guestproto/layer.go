@@ -170,6 +170,7 @@ type Script struct {
 	Interpreter string                 `json:"interpreter"` // "powershell", "pwsh", "cmd"
 	Run         secret.Text            `json:"run"`
 	Undo        *secret.Text           `json:"undo,omitempty"`
+	Files       []Source               `json:"-"` // of the host that Run and Undo were read from, for the lock
 	Creates     string                 `json:"creates,omitempty"`
 	Unless      string                 `json:"unless,omitempty"`
 	Env         map[string]secret.Text `json:"env,omitempty"`

@@ -53,7 +53,7 @@ func (w *Wants) Gaps(l *envspec.Lock) (gaps []Gap) {
 	return gaps
 }
 
-// FileFault is an installer that is not the one that was locked.
+// FileFault is an installer or a script that is not the one that was locked.
 type FileFault struct {
 	Path       string
 	diagnostic *hcl.Diagnostic
@@ -67,7 +67,7 @@ func Diagnostics(faults []FileFault) (diags hcl.Diagnostics) {
 	return diags
 }
 
-// CheckFiles finds the installers that are not the ones that were locked. A template in a folder is edited
+// CheckFiles finds the installers and scripts that are not the ones that were locked. A template in a folder is edited
 // like the spec: another one is no fault.
 func (w *Wants) CheckFiles(l *envspec.Lock) (faults []FileFault) {
 	x := newIndex(l)
@@ -77,7 +77,7 @@ func (w *Wants) CheckFiles(l *envspec.Lock) (faults []FileFault) {
 			continue
 		}
 		faults = append(faults, FileFault{f.Path, &hcl.Diagnostic{
-			Severity: hcl.DiagError, Summary: "Another installer than was locked", Subject: &have.Range, Extra: envspec.CodeValue,
+			Severity: hcl.DiagError, Summary: "Another file than was locked", Subject: &have.Range, Extra: envspec.CodeValue,
 			Detail: fmt.Sprintf("%s, which %s uses, has changed:\n  locked   %s\n  on disk  %s\nPut the locked file back, or take the new one with: envctl lock --upgrade %s",
 				f.Path, users(f.Users), have.SHA256, f.SHA256, quoted(f.Path)),
 		}})

@@ -74,6 +74,7 @@ func input(t *testing.T) Input {
 				{Package: &guestproto.Package{Source: guestproto.Source{Path: filepath.Join(dir, "installers", "pas.msi"), SHA256: sum("1")}}},
 				{Archive: &guestproto.Archive{Source: guestproto.Source{Path: filepath.Join(dir, "..", "a.zip"), SHA256: sum("2")}}},
 				{File: &guestproto.File{Source: &guestproto.Source{Path: filepath.Join(dir, "app.ini"), SHA256: sum("3")}}},
+				{Script: &guestproto.Script{Files: []guestproto.Source{{Path: filepath.Join(dir, "seed.ps1"), SHA256: sum("4")}}}},
 			}}},
 		},
 		Templates: []envspec.TemplateDecl{{Name: "billing", Dir: billing}, {Name: "again", Dir: billing}},
@@ -118,7 +119,7 @@ func TestUpdate(t *testing.T) {
 	in := input(t)
 	r := registry{"postgres:17": sum("a"), "golang:1.26": sum("b")}
 	first, said := update(t, nil, find(t, in), r, never, false)
-	want := []string{"file ../a.zip >2", "file installers/pas.msi >1", "image golang:1.26 linux/arm/v7 >b",
+	want := []string{"file ../a.zip >2", "file installers/pas.msi >1", "file seed.ps1 >4", "image golang:1.26 linux/arm/v7 >b",
 		"image postgres:17 linux/amd64 >a", "image postgres:17 linux/arm64 >a", "template billing >?"}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
@@ -142,7 +143,7 @@ func TestUpdate(t *testing.T) {
 	}{
 		"what is locked stays, but templates": {never, false, []string{"template billing ?>?"}},
 		"one by name":                         {func(n string) bool { return n == "postgres:17" }, false, []string{"image postgres:17 linux/amd64 a>c", "image postgres:17 linux/arm64 a>c", "template billing ?>?"}},
-		"all of it": {always, true, []string{"file ../a.zip 2>", "file installers/pas.msi 1>9", "image golang:1.26 linux/arm/v7 b>d",
+		"all of it": {always, true, []string{"file ../a.zip 2>", "file installers/pas.msi 1>9", "file seed.ps1 4>", "image golang:1.26 linux/arm/v7 b>d",
 			"image postgres:17 linux/amd64 a>c", "image postgres:17 linux/arm64 a>c", "template billing ?>?"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestGapsOfNothing(t *testing.T) {
 		names = append(names, g.String())
 	}
 	want := []string{"image golang:1.26 for linux/arm/v7 is not locked", "image postgres:17 for linux/amd64 is not locked",
-		"file ../a.zip is not locked", "file installers/pas.msi is not locked", "template billing is not locked"}
+		"file ../a.zip is not locked", "file installers/pas.msi is not locked", "file seed.ps1 is not locked", "template billing is not locked"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}

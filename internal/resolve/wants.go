@@ -1,5 +1,5 @@
 // Package resolve finds what the names in a spec mean and holds them to the lock file: an image's tag to its
-// digest, an installer and a template to the sha256 of their content. It decides and compares; the lock's
+// digest, an installer, a script and a template to the sha256 of their content. It decides and compares; the lock's
 // format is envspec's, and the engine and registries are asked through an interface.
 package resolve
 
@@ -33,7 +33,7 @@ type Image struct {
 	Users  []addr.Addr
 }
 
-// File is an installer or archive that a layer names.
+// File is an installer or archive that a layer names, or a file that a script was read from.
 type File struct {
 	Path   string // as envspec.LockedFile has it
 	URL    string // where it is fetched, with the query that Path lacks; "" for a file of this computer
@@ -79,6 +79,11 @@ func Find(in Input) (*Wants, error) {
 		for _, l := range m.Layers {
 			if err := w.source(in.Dir, m.Addr, l); err != nil {
 				return nil, err
+			}
+			if l.Script != nil {
+				for _, f := range l.Script.Files {
+					w.file(File{Path: relative(in.Dir, f.Path), SHA256: f.SHA256, Users: []addr.Addr{m.Addr}})
+				}
 			}
 		}
 	}
