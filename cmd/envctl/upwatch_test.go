@@ -325,6 +325,7 @@ container "app" {
   }
 }
 `)
+	t.Cleanup(func() { e.run("down", "--volumes") }) // with the images
 	if err := os.MkdirAll(filepath.Join(e.dir, "data/sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
