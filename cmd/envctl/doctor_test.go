@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 const doctored = `
@@ -144,5 +146,80 @@ func TestDoctor(t *testing.T) {
 	}
 	if after := left(t, instance); strings.Join(after, " ") != strings.Join(before, " ") {
 		t.Errorf("doctor left something: %q, before %q", after, before)
+	}
+}
+
+// TestDoctorOfAMachineThatIsAway names the gateway's link, which is broken for what comes from the machine and
+// what goes to it.
+func TestDoctorOfAMachineThatIsAway(t *testing.T) {
+	const in, out = "container.user -> windows.box.port.any", "windows.box -> container.user.port.tcp"
+	e := newContainerEnv(t, "BOX_USER=u", "BOX_PASSWORD=planted-away")
+	e.write("env.envctl.hcl", `
+environment "away" {}
+
+credential "box" {
+  env {
+    username = "BOX_USER"
+    password = "BOX_PASSWORD"
+  }
+}
+
+container "user" {
+  image   = "debian:trixie-slim"
+  command = ["sleep", "infinity"]
+  init    = true
+  env     = { BOX = unordered(windows.box.port.any.address) }
+  port "tcp" { guest = 7000 }
+}
+
+windows "box" {
+  source "host" { address = "127.0.0.1" }
+  winrm {
+    credential  = credential.box
+    port        = 1
+    fingerprint = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  }
+  port "any" { guest = 9000 }
+  env "USER_ADDRESS" { value = container.user.port.tcp.address }
+}
+`)
+	t.Cleanup(func() { e.must("down", "--volumes", "--keep-images", "--leave-machines") })
+	up := e.command("up")
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = up.Wait() // it is interrupted
+	}()
+	t.Cleanup(func() {
+		_ = up.Process.Kill()
+		<-ended
+	})
+	var cs checks
+	eventually(t, 3*time.Minute, "the gateway is up and has no link", func() (bool, string) {
+		cs = e.doctor()
+		for _, c := range cs {
+			if c.Subject == in && strings.Contains(c.Detail, "gateway.box has no link to windows.box: connect") {
+				return true, ""
+			}
+		}
+		return false, e.seen.String()
+	})
+	if err := up.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	e.bad(cs, "wire", out, "gateway.box has no link to windows.box", "envctl logs gateway.box")
+	e.bad(cs, "port", "windows.box.port.any", "gateway.box has no link to windows.box")
+	e.bad(cs, "resource", "windows.box", "unreachable", "envctl logs gateway.box")
+
+	docker(t, "stop", container(t, e.instance(), "gateway.box"))
+	cs = e.doctor()
+	e.bad(cs, "wire", in, "gateway.box does not run", "envctl up")
+	e.bad(cs, "wire", out, "gateway.box does not run", "envctl up")
+	if strings.Contains(e.seen.String(), "planted-away") {
+		t.Error("doctor says a password")
 	}
 }

@@ -48,6 +48,11 @@ func (s *session) examine(ctx context.Context) []view.Check {
 	x.wires, x.links = out.Wires, links
 	var checks []view.Check
 	for _, r := range out.Resources {
+		if link, ok := links[r.Address.Sibling(addr.Windows)]; ok && r.Address.Kind == addr.Gateway && r.State != providers.Ready {
+			if err := link.Ready(); err != nil {
+				r.Detail = firstLine(err.Error())
+			}
+		}
 		x.states[r.Address] = r
 		checks = append(checks, examineResource(r))
 	}
@@ -70,7 +75,10 @@ func examineResource(r resourceStatus) view.Check {
 	}
 	hint := `"envctl up" puts it right`
 	switch {
-	case r.Address.Kind == addr.Windows || r.State == providers.Missing:
+	case r.State == providers.Missing:
+	case r.State == providers.Unreachable:
+		hint = hintAway(r.Address)
+	case r.Address.Kind == addr.Windows:
 	case r.State == providers.Failed || r.State == providers.Starting:
 		hint = `"envctl logs ` + subject + `" shows what it said`
 	case r.State == providers.Stopped:
@@ -117,7 +125,10 @@ func (x *examination) examinePorts(ctx context.Context) []view.Check {
 		case probe.Open:
 			checks = append(checks, sound(checkPort, subject, "%s", address))
 		case probe.Closed:
-			h := x.nothingListens(to[i])
+			h := x.brokenEnd(to[i].Addr, false, to[i])
+			if (h == hop{}) {
+				h = x.nothingListens(to[i])
+			}
 			checks = append(checks, broken(checkPort, subject, h.hint, "%s is published, and %s", address, h.what))
 		default:
 			checks = append(checks, broken(checkPort, subject,

@@ -102,31 +102,41 @@ func (x *examination) tried(w wireStatus) bool {
 
 // knownBroken finds the first hop of a wire that is broken by what engine and gateways say.
 func (x *examination) knownBroken(w wireStatus) hop {
-	for _, end := range []addr.Addr{w.From, w.To.Addr} {
-		at := runner(end)
-		if !x.runs(end) {
-			return hop{at.String() + " does not run (" + stateText(x.states[at]) + ")", `"envctl up" starts it`}
-		}
-		if !x.running[x.is[at].Handle] {
-			return hop{at.String() + " is not on the environment's network",
-				fmt.Sprintf("\"docker rm -f %.12s\" and then \"envctl up\" makes it anew", x.is[at].Handle)}
-		}
-		if end.Kind != addr.Windows {
-			continue
-		}
-		link, ok := x.links[end]
-		switch {
-		case !ok:
-			return hop{at.String() + " does not answer", fmt.Sprintf("\"envctl restart %s\"", end)}
-		case link.Link.State != gateway.Up:
-			return hop{strings.TrimSuffix(fmt.Sprintf("%s has no link to %s: %s", at, end, firstLine(link.Link.Error)), ": "),
-				fmt.Sprintf("see to %s being up and reachable; \"envctl logs %s\" shows each attempt", end, at)}
-		}
-		if state, detail := wireOf(link, end == w.From, w.To); state != wireUp {
-			return hop{strings.TrimSuffix("the gateway's end of it is "+state+": "+firstLine(detail), ": "), `"envctl up" puts it right`}
-		}
+	if h := x.brokenEnd(w.From, true, w.To); (h != hop{}) {
+		return h
+	}
+	return x.brokenEnd(w.To.Addr, false, w.To)
+}
+
+// brokenEnd finds what is broken at one end of a wire to an endpoint: the end that it starts from, or the other.
+func (x *examination) brokenEnd(end addr.Addr, start bool, to addr.Endpoint) hop {
+	at := runner(end)
+	if !x.runs(end) {
+		return hop{at.String() + " does not run (" + stateText(x.states[at]) + ")", `"envctl up" starts it`}
+	}
+	if !x.running[x.is[at].Handle] {
+		return hop{at.String() + " is not on the environment's network",
+			fmt.Sprintf("\"docker rm -f %.12s\" and then \"envctl up\" makes it anew", x.is[at].Handle)}
+	}
+	if end.Kind != addr.Windows {
+		return hop{}
+	}
+	link, ok := x.links[end]
+	switch {
+	case !ok:
+		return hop{at.String() + " does not answer", fmt.Sprintf("\"envctl restart %s\"", end)}
+	case link.Link.State != gateway.Up:
+		return hop{strings.TrimSuffix(fmt.Sprintf("%s has no link to %s: %s", at, end, firstLine(link.Link.Error)), ": "), hintAway(end)}
+	}
+	if state, detail := wireOf(link, start, to); state != wireUp {
+		return hop{strings.TrimSuffix("the gateway's end of it is "+state+": "+firstLine(detail), ": "), `"envctl up" puts it right`}
 	}
 	return hop{}
+}
+
+// hintAway is what to do about a machine that cannot be reached.
+func hintAway(machine addr.Addr) string {
+	return fmt.Sprintf("see that %s runs and that WinRM answers there; \"envctl logs %s\" shows each attempt", machine, runner(machine))
 }
 
 // hopOf says where a connection broke that should have opened.
