@@ -104,7 +104,7 @@ func (s *Spec) parse(files []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 	for _, path := range files {
 		src, err := os.ReadFile(path)
 		if err != nil {
-			diags = append(diags, placeless(CodeFile, "Cannot read a file", "%v.", err))
+			diags = append(diags, placeless(CodeFile, "Cannot read a file", "%s.", upperFirst(plainError(err).Error())))
 			continue
 		}
 		name := s.display(path)

@@ -93,7 +93,7 @@ func (s *Spec) parseGiven(e *evaluation, v *variable, text, from string) given {
 func (s *Spec) readVarFile(e *evaluation, path string, values map[string]given) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		e.diags = append(e.diags, placeless(CodeFile, "Cannot read a file of variables", "%v.", plainError(err)))
+		e.diags = append(e.diags, placeless(CodeFile, "Cannot read a file of variables", "%s.", upperFirst(plainError(err).Error())))
 		return
 	}
 	name := s.display(path)

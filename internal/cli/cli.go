@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,12 +74,15 @@ func (s said) Error() string { return s.words }
 func (s said) Unwrap() error { return s.code }
 
 // usageError is a mistake in the words of the command itself.
-type usageError struct{ err error }
+type usageError struct {
+	err     error
+	command string // whose help says what is right; "" for envctl's
+}
 
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return usageError{err: fmt.Errorf(format, args...)} }
 
 func (a *app) exitCode(err error) int {
 	var code exit
@@ -89,7 +93,7 @@ func (a *app) exitCode(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &usage):
-		fmt.Fprintf(a.Err, "Error: %v\nRun \"envctl --help\" for what there is.\n", err)
+		fmt.Fprintf(a.Err, "Error: %v\nRun \"%s --help\" for what there is.\n", err, cmp.Or(usage.command, "envctl"))
 		return ExitUsage
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled) && a.interrupts.stop.Err() != nil:
 		fmt.Fprintln(a.Err, "Interrupted.")
@@ -138,7 +142,7 @@ wired together in both directions.
 		Args:             cobra.NoArgs,
 		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, c.CommandPath()} })
 	f := root.PersistentFlags()
 	f.StringVarP(&a.chdir, "chdir", "C", "", "folder of the spec; without it, the nearest one upwards with a *.envctl.hcl")
 	f.StringArrayVarP(&a.files, "file", "f", nil, "a spec file, in place of the folder's; may be repeated")
@@ -162,7 +166,7 @@ func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usagef("%w\nUsage: %s", err, cmd.UseLine())
+				return usageError{fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine()), cmd.CommandPath()}
 			}
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,9 @@ func (a *app) filesToFormat(args []string) ([]string, error) {
 			return args, nil
 		}
 		info, err := os.Stat(a.abs(arg))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file or folder %s to format", arg)
+		}
 		if err != nil {
 			return nil, err
 		}

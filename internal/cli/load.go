@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -14,6 +17,14 @@ func (a *app) specDir() (string, error) {
 	start := a.Dir
 	if a.chdir != "" {
 		start = a.abs(a.chdir)
+		switch info, err := os.Stat(start); {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("there is no folder %s, which -C names", start)
+		case err != nil:
+			return "", err
+		case !info.IsDir():
+			return "", fmt.Errorf("%s, which -C names, is not a folder; a file is named with -f", start)
+		}
 	}
 	if len(a.files) > 0 {
 		return start, nil

@@ -26,7 +26,7 @@ With --follow it goes on, also when a container is restarted or made anew, until
 		RunE: func(_ *cobra.Command, args []string) error {
 			var err error
 			if opts.Since, err = instant(since, time.Now()); err != nil {
-				return usageError{err}
+				return usageError{err: err}
 			}
 			return a.logs(args, opts)
 		},

@@ -35,6 +35,11 @@ type planOptions struct {
 }
 
 func (a *app) showPlan(opts planOptions) error {
+	if opts.out != "" { // told before the engine is asked for everything
+		if err := canWrite(a.abs(opts.out)); err != nil {
+			return err
+		}
+	}
 	s, err := a.open()
 	if err != nil {
 		return err

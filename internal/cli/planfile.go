@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -171,8 +174,22 @@ func (f *planFile) write(path string) error {
 	return nil
 }
 
+// canWrite refuses the path of a plan that has no folder to lie in, or is one.
+func canWrite(path string) error {
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s to write the plan to; make it first", filepath.Dir(path))
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder; --out takes the file to write the plan to", path)
+	}
+	return nil
+}
+
 func readPlanFile(path string) (*planFile, error) {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no plan %s; \"envctl plan --out FILE\" writes one, and \"envctl up\" alone needs none", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the plan: %w", err)
 	}
@@ -189,12 +206,17 @@ func readPlanFile(path string) (*planFile, error) {
 	return &f, nil
 }
 
+// planOfThis refuses a plan of another environment or instance.
+func (s *session) planOfThis(p *planFile) error {
+	if p.Environment == s.instance.Environment && p.Instance == s.instance.ID {
+		return nil
+	}
+	return fmt.Errorf("the plan is for %s, instance %s, and this is %s, instance %s; run it where it was made, or plan again",
+		p.Environment, p.Instance, s.instance.Environment, s.instance.ID)
+}
+
 // holdTo refuses a plan that is not the one that was written down.
 func (s *session) holdTo(ctx context.Context, was *planFile) error {
-	if was.Environment != s.instance.Environment || was.Instance != s.instance.ID {
-		return fmt.Errorf("the plan is for %s, instance %s, and this is %s, instance %s",
-			was.Environment, was.Instance, s.instance.Environment, s.instance.ID)
-	}
 	is, err := s.planFile(ctx)
 	if err != nil || is.Digest == was.Digest {
 		return err

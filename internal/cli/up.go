@@ -62,6 +62,11 @@ func (a *app) up(args []string, watch bool, agreed consent) error {
 		return err
 	}
 	defer s.close()
+	if planned != nil {
+		if err := s.planOfThis(planned); err != nil {
+			return err
+		}
+	}
 	s.agreed = agreed
 	if watch {
 		s.watching = newWatching(s)
