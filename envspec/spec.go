@@ -19,6 +19,9 @@ type Spec struct {
 	Dir         string // absolute
 	Name        string
 	Description string
+	// Elsewhere names the engine where it is on another computer, for Evaluate: then a folder of this one cannot be
+	// mounted.
+	Elsewhere string
 
 	options  LoadOptions
 	language *block

@@ -76,11 +76,23 @@ func (r *reader) mount(sc *scope) Volume {
 		v.Shared, v.External = d.volumeAddr(), d.external
 	} else if source := r.str("source"); source != "" {
 		v.Source = resolvePath(sc.dir, source)
+		r.notElsewhere(sc.spec.Elsewhere, v.Source)
 		if _, err := os.Stat(v.Source); err != nil {
 			r.report(fault(CodeFile, r.rangeOf("source"), "No such file or folder", "There is no %s to mount. Make it, or leave source out to have a named volume.%s", v.Source, r.meantVolume(sc, source)))
 		}
 	}
 	return v
+}
+
+// notElsewhere refuses a folder of this computer where the engine is on another one.
+func (r *reader) notElsewhere(engine, folder string) {
+	if engine == "" {
+		return
+	}
+	r.report(fault(CodeNotAvailable, r.at, "A folder that the engine does not see",
+		"The Docker engine is on another computer (%s), so it cannot mount %s from this one. "+
+			"Copy single files in with file blocks and folders with build (COPY); keep data in a named volume, which has no folder as its source; "+
+			"or use an engine on this computer (docker context use).", engine, folder))
 }
 
 // sharedVolume gives the volume block that source refers to; nil where it is a folder.

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/envctl/envctl/internal/forward"
 	"github.com/envctl/envctl/internal/hostlink"
 	"github.com/envctl/envctl/internal/probe"
 	"github.com/envctl/envctl/internal/sandbox"
@@ -40,6 +41,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 		return 0
+	case "forward":
+		if err := forward.Main(ctx, args); err != nil {
+			fmt.Fprintln(stderr, "envctl-node forward:", err)
+			return 1
+		}
+		return 0
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
 	case "remove":
@@ -47,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "volume":
 		return volume.Main(args, stderr)
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: gateway, probe, relay, remove, sandbox or volume")
+	fmt.Fprintln(stderr, "envctl-node: want a role: forward, gateway, probe, relay, remove, sandbox or volume")
 	return 64
 }
 

@@ -13,7 +13,7 @@ import (
 type Kind string
 
 // The kinds of resource, and Volume, which names what several containers mount. Sandbox, Relay and Gateway never stand in a spec: a windows
-// block expands into them.
+// block expands into them. Nor does Forward, which is there where the engine is elsewhere.
 const (
 	Network   Kind = "network"
 	Container Kind = "container"
@@ -21,6 +21,7 @@ const (
 	Sandbox   Kind = "sandbox"
 	Relay     Kind = "relay"
 	Gateway   Kind = "gateway"
+	Forward   Kind = "forward"
 	Windows   Kind = "windows"
 	Volume    Kind = "volume"
 )
@@ -75,7 +76,7 @@ func (a *Addr) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|windows|volume)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
+var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|forward|windows|volume)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
 
 // Parse reads the form that String gives.
 func Parse(s string) (Addr, error) {
@@ -111,7 +112,7 @@ func (a Addr) DNS() string {
 	if a.Key != "" {
 		parts = append(parts, a.Key)
 	}
-	if a.Kind == Sandbox || a.Kind == Relay {
+	if a.Kind == Sandbox || a.Kind == Relay || a.Kind == Forward {
 		parts = append(parts, string(a.Kind))
 	}
 	return strings.Trim(notLabel.ReplaceAllString(strings.ToLower(strings.Join(parts, "-")), "-"), "-")

@@ -153,7 +153,7 @@ wired together in both directions.
 		a.initCommand(), a.importCommand(), a.validateCommand(), a.schemaCommand(), a.lockCommand(), a.fmtCommand(), a.graphCommand(), a.evalCommand(), a.planCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.doctorCommand(),
 		a.outputsCommand(), a.logsCommand(), a.execCommand(), a.sandboxCommand(), a.versionCommand(),
 		a.shellCommand(), a.cpCommand(), a.portsCommand(), a.stopCommand(), a.startCommand(), a.restartCommand(), a.pruneCommand(),
-		a.credentialsCommand(), a.envCommand(), a.snapshotCommand(),
+		a.forwardCommand(), a.credentialsCommand(), a.envCommand(), a.snapshotCommand(),
 	)
 	for _, c := range append(root.Commands(), root) {
 		wrapArgs(c)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -93,6 +94,7 @@ func (a *app) power(names []string, do func(context.Context, *session, []provide
 	if err := s.evaluate(ctx); err != nil { // how each says that it is ready
 		return err
 	}
+	s.forward.ports = topology.Forwards(s.nodes)
 	err = do(ctx, s, found)
 	if err != nil && ctx.Err() != nil {
 		return errors.Join(errInterrupted, err)
@@ -124,7 +126,7 @@ func (s *session) powerOn(ctx context.Context, o providers.Observed) error {
 		started := o
 		started.State = providers.Starting
 		c := providers.Change{Action: providers.None, Instance: s.instance, Node: n, Observed: &started}
-		if err := s.docker.WaitReady(ctx, c, func(event.Event) {}); err != nil {
+		if err := s.engine.Providers[n.Addr.Kind].WaitReady(ctx, c, func(event.Event) {}); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,8 @@ type session struct {
 	*world
 	spec *envspec.Spec
 
-	helpers    topology.Helpers     // set where the spec has machines
+	where      docker.EngineInfo    // where the engine is
+	helpers    topology.Helpers     // set where the spec has machines, or the engine is elsewhere
 	observed   []providers.Observed // what the engine has; the machines are added by observeMachines
 	ports      *wire.Assignment
 	identities *identities
@@ -115,12 +116,15 @@ func (s *session) wants(a addr.Addr) bool {
 // observe asks the engine what there is, and assigns the ports with that in mind.
 func (s *session) observe(ctx context.Context) error {
 	var published []docker.PortInUse
+	if err := s.place(ctx); err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		s.observed, published, err = s.docker.Survey(gctx, s.instance)
 		return err
 	})
-	if s.hasMachines() {
+	if s.hasMachines() || s.where.Remote {
 		g.Go(func() (err error) {
 			s.helpers, err = s.world.helpers(gctx)
 			return err
@@ -130,6 +134,14 @@ func (s *session) observe(ctx context.Context) error {
 		return err
 	}
 	return s.assignPorts(taken(ctx, published))
+}
+
+// place finds out where the engine is, on which depends what can be had of it.
+func (s *session) place(ctx context.Context) (err error) {
+	if s.where, err = s.docker.EngineInfo(ctx); err == nil && s.where.Remote {
+		s.spec.Elsewhere = s.where.Host
+	}
+	return err
 }
 
 func (s *session) hasMachines() bool {
@@ -223,9 +235,9 @@ func (s *session) bodies(env *envspec.Environment, identity func(addr.Addr) (top
 	}
 	in := topology.Input{
 		Environment: env, Endpoints: s.spec.Endpoints(), Ports: s.ports, Sandbox: identity, Egress: net,
-		HostReachable: runtime.GOOS != "linux",
+		HostReachable: runtime.GOOS != "linux", Remote: s.spec.Elsewhere,
 	}
-	if len(env.Machines) > 0 {
+	if len(env.Machines) > 0 || s.where.Remote {
 		in.Helpers = s.helpers
 		in.PowerShell = s.powershell()
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
+	"github.com/envctl/envctl/providers/docker"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -51,11 +52,12 @@ shows it again whenever something changed, until Ctrl-C.`,
 }
 
 type statusOutput struct {
-	Format      int              `json:"format"`
-	Environment string           `json:"environment"`
-	Instance    string           `json:"instance"`
-	Resources   []resourceStatus `json:"resources"`
-	Wires       []wireStatus     `json:"wires"`
+	Format      int               `json:"format"`
+	Environment string            `json:"environment"`
+	Instance    string            `json:"instance"`
+	Engine      docker.EngineInfo `json:"engine"`
+	Resources   []resourceStatus  `json:"resources"`
+	Wires       []wireStatus      `json:"wires"`
 }
 
 type resourceStatus struct {
@@ -96,15 +98,26 @@ func (a *app) printStatus(w io.Writer, out statusOutput) error {
 	for _, r := range out.Resources {
 		rows = append(rows, []string{r.Address.String(), string(r.State), r.Detail})
 	}
-	if err := view.Table(w, rows, a.colorOut()); err != nil || len(out.Wires) == 0 {
+	if err := view.Table(w, rows, a.colorOut()); err != nil {
 		return err
+	}
+	if len(out.Wires) == 0 {
+		return printEngine(w, out.Engine)
 	}
 	fmt.Fprintln(w)
 	rows = [][]string{{"WIRE", "TO", "ADDRESS", "STATE", "DETAIL"}}
 	for _, w := range out.Wires {
 		rows = append(rows, []string{w.From.String(), w.To.String(), w.Address, w.State, w.Detail})
 	}
-	return view.Table(w, rows, a.colorOut())
+	if err := view.Table(w, rows, a.colorOut()); err != nil {
+		return err
+	}
+	return printEngine(w, out.Engine)
+}
+
+func printEngine(w io.Writer, e docker.EngineInfo) error {
+	_, err := fmt.Fprintf(w, "\nEngine: %s\n", e)
+	return err
 }
 
 // patience is how long one question that status asks may take.
@@ -118,7 +131,7 @@ func (s *session) look(ctx context.Context) statusOutput {
 
 // lookClosely is look with what the gateways said, by their machine.
 func (s *session) lookClosely(ctx context.Context) (statusOutput, map[addr.Addr]gateway.Status) {
-	out := statusOutput{Format: 1, Environment: s.instance.Environment, Instance: s.instance.ID, Wires: []wireStatus{}}
+	out := statusOutput{Format: 1, Environment: s.instance.Environment, Instance: s.instance.ID, Engine: s.where, Wires: []wireStatus{}}
 	is := make(map[addr.Addr]providers.Observed, len(s.observed))
 	for _, o := range s.observed {
 		is[o.Addr] = o
@@ -170,6 +183,9 @@ func (s *session) lookAtNode(ctx context.Context, n providers.Node, is map[addr.
 	}
 	if o.State != providers.Ready || n.Addr.Kind == addr.Network || n.Addr.Kind == addr.Job {
 		return o.State, o.Detail
+	}
+	if n.Addr.Kind == addr.Forward {
+		return s.forward.look()
 	}
 	return s.check(ctx, providers.Change{Action: providers.None, Instance: s.instance, Node: n, Observed: &o})
 }

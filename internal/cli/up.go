@@ -9,6 +9,7 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/lock"
+	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
@@ -120,6 +121,7 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 	if err != nil {
 		return err
 	}
+	s.forward.ports = topology.Forwards(s.nodes)
 	if err := s.stopGateways(ctx, s.observed, s.goes); err != nil {
 		return err
 	}

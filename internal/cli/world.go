@@ -27,6 +27,7 @@ type world struct {
 	engine   *engine.Engine
 	store    *credential.Store
 	secrets  *credential.Planner
+	forward  *forwarding
 }
 
 func (a *app) world(i providers.Instance) (*world, error) {
@@ -44,8 +45,9 @@ func (a *app) world(i providers.Instance) (*world, error) {
 		}, Fetch: a.fetched().File}),
 		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
 	}
+	w.forward = &forwarding{Provider: d, app: a, instance: i}
 	w.engine = &engine.Engine{Instance: i, Providers: map[addr.Kind]providers.Provider{
-		addr.Network: d, addr.Container: d, addr.Job: d, addr.Sandbox: d, addr.Relay: d, addr.Gateway: d, addr.Windows: w.windows,
+		addr.Network: d, addr.Container: d, addr.Job: d, addr.Sandbox: d, addr.Relay: d, addr.Gateway: d, addr.Forward: w.forward, addr.Windows: w.windows,
 	}}
 	return w, nil
 }

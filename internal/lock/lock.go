@@ -130,6 +130,17 @@ func (l *Lock) Release() error {
 	return l.f.Close()
 }
 
+// Held reports whether somebody holds the lock at path, and who.
+func Held(path string) (Holder, bool) {
+	if _, err := os.Stat(path); err != nil {
+		return Holder{}, false
+	}
+	f := flock.New(path, flock.SetPermissions(0o600))
+	mine, err := f.TryRLock()
+	_ = f.Close()
+	return readHolder(path), err == nil && !mine
+}
+
 func readHolder(path string) (h Holder) {
 	text, err := os.ReadFile(path + ".holder")
 	if err != nil || json.Unmarshal(text, &h) != nil {

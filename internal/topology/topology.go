@@ -64,22 +64,30 @@ type Input struct {
 	// HostReachable says that containers reach the host's loopback as host.docker.internal, as on Docker Desktop;
 	// else a relay is put up for a machine that is there.
 	HostReachable bool
+	// Remote names the engine where it is on another computer, which reaches neither this one's loopback nor its
+	// files; "" is here.
+	Remote string
 }
 
 // Bodies gives the body of every resource: *providers.Network, *envspec.Container, *envspec.Machine. The
 // environment's own values are not changed.
 func Bodies(in Input) (map[addr.Addr]any, error) {
 	bodies := map[addr.Addr]any{NetworkAddr: &providers.Network{}}
+	base := []addr.Addr{NetworkAddr}
+	if in.Remote != "" {
+		bodies[ForwardAddr] = forwardContainer(in.Helpers.Node)
+		base = append(base, ForwardAddr) // by which what comes after is checked
+	}
 	in.Egress = in.Egress.WithDirect(wireNames(in.Environment)...)
 	for _, c := range in.Environment.Containers {
 		c := *c
 		c.Ports = hostPorts(in, c.Addr, c.Ports)
-		c.After = withNetwork(c.After)
+		c.After = slices.Concat(base, c.After)
 		setEgress(&c, in.Egress)
 		bodies[c.Addr] = &c
 	}
 	for _, m := range in.Environment.Machines {
-		if err := machine(in, *m, bodies); err != nil {
+		if err := machine(in, *m, base, bodies); err != nil {
 			return nil, fmt.Errorf("%s: %w", m.Addr, err)
 		}
 	}
@@ -87,17 +95,20 @@ func Bodies(in Input) (map[addr.Addr]any, error) {
 }
 
 // machine adds the three nodes of a sandbox machine, or the two of one that exists already.
-func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
+func machine(in Input, m envspec.Machine, base []addr.Addr, bodies map[addr.Addr]any) error {
 	if in.Egress != nil && m.WinRM.CAFile == "" && m.WinRM.Fingerprint == "" {
 		m.WinRM.ExtraCA = in.Egress.CA
 	}
 	link := m // as the gateway sees the machine
 	var extraHosts map[string]string
-	gatewayAfter := []addr.Addr{NetworkAddr}
+	gatewayAfter := slices.Clone(base)
 	if m.Sandbox {
 		id, err := in.Sandbox(m.Addr)
 		if err != nil {
 			return err
+		}
+		if in.Remote != "" {
+			in.PowerShell = "" // a folder here
 		}
 		c, err := Sandbox(m.Addr.Sibling(addr.Sandbox), id, in.Helpers, in.PowerShell)
 		if err != nil {
@@ -105,7 +116,7 @@ func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
 		}
 		c.Ports = hostPorts(in, c.Addr, c.Ports)
 		c.Build.Egress = in.Egress.Inside() // its packages come from outside; what runs in it needs nothing from there
-		c.After = []addr.Addr{NetworkAddr}
+		c.After = slices.Clone(base)
 		bodies[c.Addr] = c
 		m.WinRM = envspec.WinRM{User: id.User, Password: id.Password, HTTPS: true, Auth: "ntlm", Fingerprint: id.Fingerprint}
 		link.WinRM = m.WinRM
@@ -113,6 +124,9 @@ func machine(in Input, m envspec.Machine, bodies map[addr.Addr]any) error {
 		link.Address, link.WinRM.Port = c.Addr.DNS(), sandbox.HTTPSPort
 		gatewayAfter = append(gatewayAfter, c.Addr)
 	} else if NeedsRelay(m.Address) {
+		if in.Remote != "" {
+			return fmt.Errorf("its address %s is this computer's own, and the engine at %s is on another one, where the gateway runs; give the address at which that computer reaches the machine, or use an engine of this one", m.Address, in.Remote)
+		}
 		link.Address, link.WinRM.Port, extraHosts = hostlink.Host, winrmPort(&m), hostGateway()
 		if !in.HostReachable {
 			port := in.Ports.HostPort(RelayEndpoint(m.Addr))
@@ -209,10 +223,6 @@ func hostPorts(in Input, a addr.Addr, ports []envspec.Port) []envspec.Port {
 		ports[i].Host = in.Ports.HostPort(addr.Endpoint{Addr: a, Port: ports[i].Name})
 	}
 	return ports
-}
-
-func withNetwork(after []addr.Addr) []addr.Addr {
-	return append([]addr.Addr{NetworkAddr}, after...)
 }
 
 // Nodes hashes bodies made with stand-ins into the nodes that are planned, in order of address.

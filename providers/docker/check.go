@@ -157,12 +157,23 @@ func (w *waiter) port(name string) (envspec.Port, error) {
 // it whether or not something listens behind, and then closes it.
 const seeThrough = 250 * time.Millisecond
 
-// dial connects to a port at the container's own address, or, from where that is not reached (a Mac, an
-// engine of one's own in a virtual machine), to the port as published.
+// dial connects to a port at the container's own address: directly, or where the engine is on another computer
+// through the forward. From where neither goes (a Mac, an engine in a virtual machine), to the port as published.
 func (w *waiter) dial(ctx context.Context, is container.InspectResponse, name string) (net.Conn, error) {
 	port, err := w.port(name)
 	if err != nil {
 		return nil, err
+	}
+	remote, err := w.p.Remote(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if remote {
+		link, err := w.p.through(ctx, w.instance)
+		if err != nil {
+			return nil, err
+		}
+		return link.DialContext(ctx, "tcp", net.JoinHostPort(address(is), strconv.Itoa(port.Guest)))
 	}
 	var d net.Dialer
 	if ip := address(is); ip != "" && !w.blocked && runtime.GOOS == "linux" && w.p.endpoint.local() {

@@ -52,6 +52,8 @@ type Provider struct {
 	platform      atomic.Pointer[string]
 	hostNetwork   atomic.Bool // builds have to use the host's network
 	present       sync.Map    // images seen to be there, by reference and platform
+	place         place
+	links         linkPool
 }
 
 var (
@@ -85,16 +87,14 @@ func New(opts Options) (*Provider, error) {
 	}, nil
 }
 
-// Close lets go of idle connections to the engine.
-func (p *Provider) Close() error { return p.api.Close() }
+// Close lets go of the connections to the engine.
+func (p *Provider) Close() error {
+	p.closeLinks()
+	return p.api.Close()
+}
 
 // Name is "docker".
 func (p *Provider) Name() string { return "docker" }
-
-// Engine says in words where the engine is and what named it, for `status` and `doctor`.
-func (p *Provider) Engine() string {
-	return fmt.Sprintf("%s (from %s)", p.endpoint.host, p.endpoint.from)
-}
 
 // Ping returns nil when the engine answers, and else an error that says where it was looked for and what to do.
 func (p *Provider) Ping(ctx context.Context) error {

@@ -37,7 +37,7 @@ func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report eve
 		return err
 	}
 	mask := maskOf(body)
-	w := waiter{p: p, id: containerName(c.Instance, c.Node.Addr), body: body, report: mask.sink(report)}
+	w := waiter{p: p, instance: c.Instance, id: containerName(c.Instance, c.Node.Addr), body: body, report: mask.sink(report)}
 	if body.Addr.Kind == addr.Job {
 		return mask.error(p.explain(w.job(ctx)))
 	}
@@ -49,10 +49,11 @@ var errEnded = errors.New("the container ended")
 
 // waiter waits for one container.
 type waiter struct {
-	p      *Provider
-	id     string
-	body   *envspec.Container
-	report event.Sink
+	p        *Provider
+	instance providers.Instance
+	id       string
+	body     *envspec.Container
+	report   event.Sink
 
 	began   time.Time
 	tries   int

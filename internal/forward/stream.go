@@ -1,0 +1,73 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stream makes a connection of a program's input and output. It has no deadlines: Close ends a read or a write.
+func Stream(r io.ReadCloser, w io.WriteCloser) net.Conn { return &stream{r: r, w: w} }
+
+type stream struct {
+	r    io.ReadCloser
+	w    io.WriteCloser
+	once sync.Once
+	err  error
+}
+
+func (s *stream) Read(b []byte) (int, error)  { return s.r.Read(b) }
+func (s *stream) Write(b []byte) (int, error) { return s.w.Write(b) }
+
+func (s *stream) Close() error {
+	s.once.Do(func() { s.err = errors.Join(s.w.Close(), s.r.Close()) })
+	return s.err
+}
+
+func (s *stream) LocalAddr() net.Addr              { return streamAddr{} }
+func (s *stream) RemoteAddr() net.Addr             { return streamAddr{} }
+func (s *stream) SetDeadline(time.Time) error      { return nil }
+func (s *stream) SetReadDeadline(time.Time) error  { return nil }
+func (s *stream) SetWriteDeadline(time.Time) error { return nil }
+
+type streamAddr struct{}
+
+func (streamAddr) Network() string { return "stream" }
+func (streamAddr) String() string  { return "stream" }
+
+// hearing is a connection that knows when something last came through it.
+type hearing struct {
+	net.Conn
+	heard atomic.Int64
+}
+
+func (h *hearing) touch() { h.heard.Store(time.Now().UnixNano()) }
+
+func (h *hearing) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if n > 0 {
+		h.touch()
+	}
+	return n, err
+}
+
+// watch calls lose when nothing came for too long, and returns then or with ctx.
+func (h *hearing) watch(ctx context.Context, lose func()) {
+	tick := time.NewTicker(keepalive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if time.Since(time.Unix(0, h.heard.Load())) > dead {
+			lose()
+			return
+		}
+	}
+}
