@@ -150,12 +150,16 @@ func (a *app) examineEngine(ctx context.Context, spec *envspec.Spec) (*world, vi
 	version, api, err := w.docker.EngineVersion(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("%w at %s within %s", docker.ErrNoEngine, w.docker.Engine(), 2*patience)
+		err = fmt.Errorf("%w at %s within %s", docker.ErrNoEngine, w.docker.Host(), 2*patience)
 		fallthrough
 	case err != nil:
 		return w, broken(checkEngine, "Docker engine", hint, "%v", err)
 	}
-	return w, sound(checkEngine, "Docker engine "+version, "%s, API %s", w.docker.Engine(), api)
+	where, err := w.docker.EngineInfo(ctx)
+	if err != nil {
+		return w, broken(checkEngine, "Docker engine", hint, "%v", err)
+	}
+	return w, sound(checkEngine, "Docker engine "+version, "%s, API %s", where, api)
 }
 
 // examineHelpers looks for the programs that this envctl should carry.

@@ -36,7 +36,7 @@ func (e EngineInfo) String() string {
 }
 
 // Host is where the engine is, as it was named.
-func (p *Provider) Host() string { return p.endpoint.host }
+func (p *Provider) Host() string { return redacted(p.endpoint.host) }
 
 // EngineInfo says which engine there is, and where.
 func (p *Provider) EngineInfo(ctx context.Context) (EngineInfo, error) {
