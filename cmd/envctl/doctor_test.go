@@ -137,7 +137,9 @@ func TestDoctor(t *testing.T) {
 	e.must("up")
 	e.allWell(e.doctor(), 8)
 	docker(t, "network", "disconnect", "doctored-"+instance, db)
-	e.bad(e.doctor(), "wire", wire, "container.db is not on the environment's network", "docker rm -f")
+	cs = e.doctor()
+	e.bad(cs, "wire", wire, "container.db is not on the environment's network", "docker rm -f")
+	e.bad(cs, "port", endpoint, "container.db is not on the environment's network", "docker rm -f")
 	docker(t, "network", "connect", "doctored-"+instance, db)
 	e.allWell(e.doctor(), 8)
 

@@ -121,20 +121,19 @@ func (x *examination) examinePorts(ctx context.Context) []view.Check {
 	var checks []view.Check
 	for i, r := range probe.All(ctx, targets) {
 		subject, address := to[i].String(), targets[i].Address
-		switch r.Reach {
-		case probe.Open:
+		h := x.brokenEnd(to[i].Addr, false, to[i])
+		switch {
+		case r.Reach == probe.Open:
 			checks = append(checks, sound(checkPort, subject, "%s", address))
-		case probe.Closed:
-			h := x.brokenEnd(to[i].Addr, false, to[i])
-			if (h == hop{}) {
-				h = x.nothingListens(to[i])
-			}
-			checks = append(checks, broken(checkPort, subject, h.hint, "%s is published, and %s", address, h.what))
+			continue
+		case h != hop{}:
+		case r.Reach == probe.Closed:
+			h = x.nothingListens(to[i])
 		default:
-			checks = append(checks, broken(checkPort, subject,
-				"if the engine is on another computer its ports are there; else \"envctl restart "+runner(to[i].Addr).String()+"\" publishes it again",
-				"the engine does not offer %s here: %s", address, r.Error))
+			h = hop{"the engine does not offer it on this computer: " + r.Error,
+				"if the engine is on another computer its ports are there; else \"envctl restart " + runner(to[i].Addr).String() + "\" publishes it again"}
 		}
+		checks = append(checks, broken(checkPort, subject, h.hint, "%s: %s", address, h.what))
 	}
 	return checks
 }
