@@ -126,7 +126,8 @@ func TestBuildsReachTheWorldThroughAnInspectingProxy(t *testing.T) {
 	t.Parallel()
 	w, p, s := corporate(t)
 	dir := folder(t, map[string]string{".dockerignore": "*\n!fetch\n", "Dockerfile": "FROM " + base + " AS build\nCOPY fetch /fetch\n" +
-		"RUN /fetch https://something.test/ > /got\n" +
+		"RUN /fetch https://something.test/" + w.instance.ID + " > /got\n" + // a step that was cached would not ask again
+
 		"RUN /usr/lib/apt/apt-helper download-file https://packages.test/x /gotten\n" +
 		"FROM scratch AS bare\nCOPY --from=build /got /got\n" +
 		"FROM build AS final\nENV ANYTHING=set\nCOPY --from=bare /got /again\n"})
