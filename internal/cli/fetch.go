@@ -9,9 +9,29 @@ import (
 	"github.com/envctl/envctl/internal/fetch"
 )
 
-// fetched is the cache of what specs name by URL.
-func (a *app) fetched() *fetch.Cache {
-	return fetch.New(fetch.Options{Dir: filepath.Join(a.cacheDir(), "files")})
+// openFetched gives the cache of what specs name by URL, which is fetched as the user's configuration says.
+func (w *world) openFetched(ctx context.Context) (*fetch.Cache, error) {
+	net, err := w.network(ctx)
+	if err != nil {
+		return nil, err
+	}
+	way, err := net.Transport()
+	if err != nil {
+		return nil, err
+	}
+	return fetch.New(fetch.Options{Dir: filepath.Join(w.cacheDir(), "files"), Transport: way}), nil
+}
+
+// fetched is openFetched, once.
+func (w *world) fetched(ctx context.Context) (*fetch.Cache, error) {
+	w.fetching.Lock()
+	defer w.fetching.Unlock()
+	if w.cache != nil {
+		return w.cache, nil
+	}
+	var err error
+	w.cache, err = w.openFetched(ctx)
+	return w.cache, err
 }
 
 // cacheDir is where envctl keeps what can be had again. It may be removed while no envctl runs.
@@ -26,9 +46,13 @@ func (a *app) cacheDir() string {
 }
 
 // webFiles fetches what is to be locked, and says so.
-type webFiles struct{ *app }
+type webFiles struct{ *world }
 
 func (w webFiles) Sum(ctx context.Context, url string) (string, error) {
 	w.say("Fetching %s.", fetch.Shown(url))
-	return w.fetched().Sum(ctx, url, nil)
+	cache, err := w.fetched(ctx)
+	if err != nil {
+		return "", err
+	}
+	return cache.Sum(ctx, url, nil)
 }

@@ -101,7 +101,7 @@ func (a *app) lock(o lockOptions) error {
 	if err := s.refuseLock(old, resolve.Diagnostics(changed)); err != nil {
 		return err
 	}
-	next, err := resolve.Update(ctx, old.lock, wants, s.docker, webFiles{s.app}, o.upgrades, o.upgrade && len(o.names) == 0)
+	next, err := resolve.Update(ctx, old.lock, wants, s.docker, webFiles{s.world}, o.upgrades, o.upgrade && len(o.names) == 0)
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/assets"
 	"github.com/envctl/envctl/internal/credential"
 	"github.com/envctl/envctl/internal/engine"
+	"github.com/envctl/envctl/internal/fetch"
 	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/wire"
 	"github.com/envctl/envctl/providers"
@@ -28,6 +30,9 @@ type world struct {
 	store    *credential.Store
 	secrets  *credential.Planner
 	forward  *forwarding
+
+	fetching sync.Mutex
+	cache    *fetch.Cache // see fetched
 }
 
 func (a *app) world(i providers.Instance) (*world, error) {
@@ -39,13 +44,22 @@ func (a *app) world(i providers.Instance) (*world, error) {
 	key, _ := a.Getenv("ENVCTL_STORE_KEY")
 	w := &world{
 		app: a, instance: i, docker: d,
-		windows: windows.New(windows.Options{Helper: func() ([]byte, string, error) {
-			h, err := assets.Guest("amd64")
-			return h.Gzip, h.Raw.SHA256, err
-		}, Fetch: a.fetched().File}),
 		store: credential.Open(a.storeDir(i), credential.Options{Key: key, Keychain: credential.SystemKeychain()}),
 	}
 	w.forward = &forwarding{Provider: d, app: a, instance: i}
+	w.windows = windows.New(windows.Options{
+		Helper: func() ([]byte, string, error) {
+			h, err := assets.Guest("amd64")
+			return h.Gzip, h.Raw.SHA256, err
+		},
+		Fetch: func(ctx context.Context, url, sum string, progress func(current, total int64)) (string, error) {
+			cache, err := w.fetched(ctx)
+			if err != nil {
+				return "", err
+			}
+			return cache.File(ctx, url, sum, progress)
+		},
+	})
 	w.engine = &engine.Engine{Instance: i, Providers: map[addr.Kind]providers.Provider{
 		addr.Network: d, addr.Container: d, addr.Job: d, addr.Sandbox: d, addr.Relay: d, addr.Gateway: d, addr.Forward: w.forward, addr.Windows: w.windows,
 	}}

@@ -49,7 +49,13 @@ func (s *Settings) proxy() func(*http.Request) (*url.URL, error) {
 		c.NoProxy += "," + s.NoProxyList()
 	}
 	choose := c.ProxyFunc()
-	return func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+	return func(r *http.Request) (*url.URL, error) {
+		u, err := choose(r.URL)
+		if err != nil { // it quotes the variable, in which a password may be
+			return nil, errors.New("HTTPS_PROXY or HTTP_PROXY is not a URL")
+		}
+		return u, nil
+	}
 }
 
 // errSeen ends a handshake that was begun only to see a certificate.

@@ -8,35 +8,17 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
-
-	"golang.org/x/net/http/httpproxy"
 )
 
 const maxRedirects = 10
 
-// newClient gives a client that honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and is never led from HTTPS to HTTP.
-func newClient(o Options) *http.Client {
-	proxy := httpproxy.FromEnvironment().ProxyFunc()
-	return &http.Client{
-		CheckRedirect: checkRedirect,
-		Transport: &http.Transport{
-			Proxy: func(r *http.Request) (*url.URL, error) {
-				u, err := proxy(r.URL)
-				if err != nil { // it quotes the variable, in which a password may be
-					return nil, errors.New("HTTPS_PROXY or HTTP_PROXY is not a URL")
-				}
-				return u, nil
-			},
-			DialContext:           (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
-			TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:   30 * time.Second,
-			ResponseHeaderTimeout: idleLimit,
-			ForceAttemptHTTP2:     true,
-			DisableCompression:    true, // the sum is of the file as it lies there
-			DisableKeepAlives:     true, // a download at a time: no connection is left behind
-		},
-	}
+// newClient gives a client that goes the way of t, and is never led from HTTPS to HTTP.
+func newClient(t *http.Transport) *http.Client {
+	t = t.Clone()
+	t.ResponseHeaderTimeout = idleLimit
+	t.DisableCompression = true // the sum is of the file as it lies there
+	t.DisableKeepAlives = true  // a download at a time: no connection is left behind
+	return &http.Client{CheckRedirect: checkRedirect, Transport: t}
 }
 
 // refused is why a redirect was not followed.
@@ -72,7 +54,7 @@ func explain(err error) error {
 	case errors.As(err, &no):
 		return final{no}
 	case errors.As(err, &cert):
-		return final{fmt.Errorf("the server's certificate is not trusted: %w. A company's own authority has to be among those that this computer trusts", cert.Err)}
+		return final{fmt.Errorf("the server's certificate is not trusted: %w. Where a proxy of your company opens TLS, name its CA file in ~/.config/envctl/config.hcl", cert.Err)}
 	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return final{fmt.Errorf("no TLS with this server: %w", err)}
 	case strings.Contains(err.Error(), "Location header"): // it quotes it

@@ -5,7 +5,6 @@ package fetch
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -23,8 +22,8 @@ import (
 type Options struct {
 	// Dir is where the files lie. It is made when something is fetched.
 	Dir string
-	// RootCAs are the authorities to trust; nil means the system's.
-	RootCAs *x509.CertPool
+	// Transport is the way to the servers: whom to trust, and through which proxy.
+	Transport *http.Transport
 }
 
 // Cache is a folder of files that were fetched. It may be used by many goroutines and processes at once.
@@ -40,7 +39,7 @@ type Cache struct {
 
 // New gives the cache in a folder.
 func New(o Options) *Cache {
-	return &Cache{dir: o.Dir, client: newClient(o), idle: idleLimit, pause: pause, good: map[string]bool{}}
+	return &Cache{dir: o.Dir, client: newClient(o.Transport), idle: idleLimit, pause: pause, good: map[string]bool{}}
 }
 
 // Progress is told how many bytes of a file are there; total is 0 where the server does not say.

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/envctl/envctl/internal/egress"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +60,12 @@ func newSite(t *testing.T, answer http.HandlerFunc) *site {
 func cacheFor(t *testing.T, s *site) *Cache {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	c := New(Options{Dir: t.TempDir(), RootCAs: roots})
+	transport, err := (*egress.Settings)(nil).Transport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport.TLSClientConfig.RootCAs = roots
+	c := New(Options{Dir: t.TempDir(), Transport: transport})
 	c.pause = func(_ context.Context, d time.Duration) error { s.paused = append(s.paused, d); return nil }
 	return c
 }
@@ -125,7 +132,7 @@ func TestOnceOnly(t *testing.T) {
 
 func TestManyAtOnceFetchOnce(t *testing.T) {
 	s := newSite(t, serve)
-	other := New(Options{Dir: s.cache.dir}) // as another process has it
+	other := New(Options{Dir: s.cache.dir, Transport: http.DefaultTransport.(*http.Transport)}) // as another process has it
 	other.client = s.cache.client
 	var wait sync.WaitGroup
 	for _, c := range []*Cache{s.cache, s.cache, other, other} {
@@ -300,7 +307,7 @@ func TestFailures(t *testing.T) {
 	t.Run("a certificate of nobody", func(t *testing.T) {
 		s := newSite(t, serve)
 		s.Config.ErrorLog = nil
-		s.cache = New(Options{Dir: t.TempDir()})
+		s.cache = New(Options{Dir: t.TempDir(), Transport: http.DefaultTransport.(*http.Transport)})
 		if _, err := s.file(t); err == nil || !strings.Contains(err.Error(), "certificate is not trusted") {
 			t.Errorf("error %v", err)
 		}

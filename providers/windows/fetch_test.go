@@ -3,7 +3,6 @@ package windows
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
@@ -37,12 +36,10 @@ func TestFetchedFile(t *testing.T) {
 		_, _ = w.Write(body)
 	}))
 	defer site.Close()
-	roots := x509.NewCertPool()
-	roots.AddCert(site.Certificate())
 
 	h := newHelper(t)
 	p := newTestProvider(t, h)
-	p.fetch = fetch.New(fetch.Options{Dir: t.TempDir(), RootCAs: roots}).File
+	p.fetch = fetch.New(fetch.Options{Dir: t.TempDir(), Transport: site.Client().Transport.(*http.Transport)}).File
 	sum := sha256.Sum256(content)
 	to := filepath.Join(t.TempDir(), "out.bin")
 	m := machine(guestproto.Layer{Kind: "file", Name: to, File: &guestproto.File{Source: &guestproto.Source{
@@ -70,7 +67,7 @@ func TestFetchedFile(t *testing.T) {
 
 	// Another file than was planned is noticed before the machine is touched again.
 	served.Store([]byte("another"))
-	p.fetch = fetch.New(fetch.Options{Dir: t.TempDir(), RootCAs: roots}).File
+	p.fetch = fetch.New(fetch.Options{Dir: t.TempDir(), Transport: site.Client().Transport.(*http.Transport)}).File
 	err := p.Prepare(t.Context(), c, l.sink)
 	if err == nil || !strings.Contains(err.Error(), hex.EncodeToString(sum[:])) || !strings.Contains(err.Error(), "envctl lock --upgrade "+site.URL+"/pas.bin") {
 		t.Errorf("Prepare() = %v", err)
