@@ -225,3 +225,47 @@ windows "box" {
 		t.Error("doctor says a password")
 	}
 }
+
+// TestDoctorOfAMachine does so with the wires of a machine, into it and out of it.
+func TestDoctorOfAMachine(t *testing.T) {
+	const in, out = "container.user -> windows.box.port.any", "windows.box -> container.echo.port.tcp"
+	e := newEnv(t)
+	e.write("env.envctl.hcl", small)
+	e.write("user.envctl.hcl", `
+container "user" {
+  image   = "debian:trixie-slim"
+  command = ["sleep", "infinity"]
+  init    = true
+  env     = { BOX = windows.box.port.any.address }
+}
+`)
+	e.must("up")
+	instance := e.instance()
+
+	cs := e.doctor()
+	e.bad(cs, "wire", in, "nothing listens at port 9000 inside windows.box")
+	e.bad(cs, "port", "windows.box.port.any", "nothing listens at port 9000 inside windows.box")
+	for _, c := range cs {
+		if c.Name == "wire" && c.Subject == out && !c.OK {
+			t.Errorf("not well: %+v", c)
+		}
+	}
+
+	docker(t, "stop", container(t, instance, "container.echo"))
+	e.bad(e.doctor(), "wire", out, "container.echo does not run")
+
+	docker(t, "stop", container(t, instance, "sandbox.box"))
+	eventually(t, time.Minute, "the gateway notices that its machine is away", func() (bool, string) {
+		for _, c := range e.doctor() {
+			if c.Subject == in && strings.Contains(c.Detail, "gateway.box has no link to windows.box") {
+				return true, ""
+			}
+		}
+		return false, e.seen.String()
+	})
+
+	docker(t, "stop", container(t, instance, "gateway.box"))
+	cs = e.doctor()
+	e.bad(cs, "wire", in, "gateway.box does not run")
+	e.bad(cs, "wire", out, "gateway.box does not run")
+}
