@@ -1,6 +1,6 @@
 package envspec
 
-const winArgvHint = "A command line can be read by every process on the machine. Hand the secret over in env, or in a registry, vault or file layer."
+const winArgvHint = "A command line can be read by every process on the machine. Hand the secret over in a registry, vault or file layer, or in the env of a script or app."
 
 const winHint = "This value is shown in plans. Hand the secret over in a registry, env, vault, odbc or file layer."
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -42,7 +44,7 @@ func newFar(t *testing.T) *far {
 			t.Skip(why)
 		}
 	}
-	dir, err := os.MkdirTemp("/var/tmp", "envctl-far") // short, for its sockets
+	dir, err := os.MkdirTemp("/var/tmp", "envctl-far") //nolint:usetesting // a socket's path has to be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func newEngine(t *testing.T, root string) *ownEngine {
 	if os.Geteuid() != 0 {
 		t.Fatal("an engine of the test's own needs root")
 	}
-	dir, err := os.MkdirTemp("", "envctl-fault") // short: a socket's path has a limit
+	dir, err := os.MkdirTemp("", "envctl-fault") //nolint:usetesting // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)
 	}

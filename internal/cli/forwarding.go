@@ -68,7 +68,7 @@ func (f *forwarding) WaitReady(ctx context.Context, c providers.Change, report e
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("the process that carries the engine's ports to this computer ended (%v): %s", err, lastLine(dir.LogPath()))
+			return fmt.Errorf("the process that carries the engine's ports to this computer ended (%w): %s", err, lastLine(dir.LogPath()))
 		case <-ctx.Done():
 			return fmt.Errorf("the engine's ports are not carried to this computer yet: %s; its log is %s", s.Error, dir.LogPath())
 		case <-tick.C:

@@ -83,7 +83,7 @@ func one(text string) string { return strings.Join(Lines(text), " ") }
 // Summary says in a line what a plan comes to.
 func Summary(p *plan.Plan) string {
 	if p.Changes() == 0 {
-		return "Nothing to change: everything is as the spec says."
+		return "Nothing to change: all that is in the spec is as it should be."
 	}
 	count := map[providers.Action]int{}
 	for _, op := range p.Operations {

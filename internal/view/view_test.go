@@ -180,7 +180,7 @@ func TestPlan(t *testing.T) {
 	if err := Plan(&b, &plan.Plan{Operations: p.Operations[1:2]}, false); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); got != "Nothing to change: everything is as the spec says.\n" {
+	if got := b.String(); got != "Nothing to change: all that is in the spec is as it should be.\n" {
 		t.Errorf("nothing to do: %q", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -83,11 +84,11 @@ func (f *buildFS) Walk(ctx context.Context, target string, visit fs.WalkDirFunc)
 			continue
 		}
 		switch err := visit(filepath.FromSlash(e.path), &fsutil.DirEntryInfo{Stat: e.stat()}, nil); {
-		case err == fs.SkipDir && e.mode.IsDir():
+		case errors.Is(err, fs.SkipDir) && e.mode.IsDir():
 			skip = e.path + "/"
-		case err == fs.SkipDir && !strings.Contains(e.path, "/"):
+		case errors.Is(err, fs.SkipDir) && !strings.Contains(e.path, "/"):
 			return nil
-		case err == fs.SkipDir: // the rest of the folder that it is in
+		case errors.Is(err, fs.SkipDir): // the rest of the folder that it is in
 			skip = path.Dir(e.path) + "/"
 		case err != nil:
 			return err

@@ -152,10 +152,10 @@ func (p *Provider) comings(ctx context.Context, f filters.Args, came func()) {
 		select {
 		case <-messages:
 			came()
-		case <-failed:
+		case <-failed: //nolint:errcheck // it ends the watching, whatever it says
 			return
 		case <-ctx.Done():
-			<-failed // its goroutine has ended then
+			<-failed //nolint:errcheck // its goroutine has ended then
 			return
 		}
 	}
