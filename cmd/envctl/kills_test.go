@@ -83,6 +83,7 @@ type killer struct {
 	planning time.Duration // of a whole up, to its first event after the start
 	phases   map[string]int
 	took     []time.Duration // to converge, or to go
+	late     int             // how often the engine still did something after down
 }
 
 func newKiller(e *env) *killer {
@@ -227,11 +228,16 @@ func (k *killer) goes(name string, flags ...string) {
 	began := time.Now()
 	k.must(append([]string{"down", "--volumes"}, flags...)...)
 	k.took = append(k.took, time.Since(began))
-	// The engine itself ends the step of a build whose client was killed, and takes a moment for it.
+	// What a killed up had asked of the engine, the engine may do after down has looked: end the step of a build, create
+	// a container. Another down has it then.
 	eventually(k.t, 15*time.Second, "nothing is left on the engine", func() (bool, string) {
 		rest := ofEnvironment(k.t, name)
 		if len(flags) > 0 {
 			rest = withoutImages(rest)
+		}
+		if len(rest) > 0 {
+			k.late++
+			k.must(append([]string{"down", "--volumes"}, flags...)...)
 		}
 		return len(rest) == 0, fmt.Sprintf("%q", rest)
 	})
@@ -249,7 +255,7 @@ func (k *killer) figures(what string) {
 		phases = append(phases, fmt.Sprintf("%s %d", name, k.phases[name]))
 	}
 	slices.Sort(k.took)
-	left := "nothing left"
+	left := fmt.Sprintf("nothing left, after %d more looks", k.late)
 	if k.t.Failed() {
 		left = "FAILED"
 	}

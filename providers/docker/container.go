@@ -77,6 +77,7 @@ func (p *Provider) create(ctx context.Context, c providers.Change, body *envspec
 		return "", err
 	}
 	name := containerName(c.Instance, c.Node.Addr)
+	began := time.Now()
 	for try := 0; ; try++ {
 		config, host, net := containerConfig(c, body, image, labels)
 		made, err := p.api.ContainerCreate(ctx, config, host, net, platformOf(body.Platform), name)
@@ -86,15 +87,19 @@ func (p *Provider) create(ctx context.Context, c providers.Change, body *envspec
 				report(event.Event{Type: event.Warning, Message: warning})
 			}
 			return made.ID, nil
+		case strings.Contains(err.Error(), "is already in use by container") && time.Since(began) < cleanupTime:
+			// The engine may still be making the one that a killed run asked for, and not show it yet.
+			if err := p.removeNamesake(ctx, c, name); err != nil {
+				return "", err
+			}
+			if err := wait(ctx, time.Duration(try)*50*time.Millisecond); err != nil {
+				return "", err
+			}
+			continue
 		case try > 0:
 		case isNotFound(err) && strings.Contains(err.Error(), "No such image"):
 			p.present.Clear()
 			if image, err = p.ensureImage(ctx, c, body, report); err != nil {
-				return "", err
-			}
-			continue
-		case strings.Contains(err.Error(), "is already in use by container"):
-			if err := p.removeNamesake(ctx, c, name); err != nil {
 				return "", err
 			}
 			continue
