@@ -129,6 +129,16 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 	if err := w.run("down", p, func(addr.Addr) any { return nil }); err != nil {
 		return err
 	}
+	// An engine goes on with what a killed run asked of it, and may have made something since.
+	late, err := w.docker.Observe(ctx, i)
+	if err != nil {
+		return err
+	}
+	if len(late) > 0 {
+		if err := w.run("down", plan.Destroy(late), func(addr.Addr) any { return nil }); err != nil {
+			return err
+		}
+	}
 	if opts.volumes {
 		if err := w.docker.RemoveVolumes(ctx, i); err != nil {
 			return err

@@ -32,6 +32,13 @@ func (p *Provider) applyContainer(ctx context.Context, c providers.Change, body 
 			return fmt.Errorf("removing what it replaces: %w", err)
 		}
 	}
+	err := p.createContainer(ctx, c, body, report)
+	if err == nil || !strings.Contains(err.Error(), "is ambiguous") {
+		return err
+	}
+	if err := p.oneNetwork(ctx, c.Instance); err != nil {
+		return err
+	}
 	return p.createContainer(ctx, c, body, report)
 }
 

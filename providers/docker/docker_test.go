@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
@@ -70,6 +73,36 @@ func TestNetworkIsAdoptedOrRefused(t *testing.T) {
 	if err := w.p.ensureVolumes(w.ctx, again.Instance, c); err == nil || !strings.Contains(err.Error(), "not this environment's") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestTwoNetworksOfOneName: an engine that goes on with what a killed run asked of it may make a second one.
+func TestTwoNetworksOfOneName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	labels, err := w.p.nodeLabels(providers.Change{Instance: w.instance, Node: providers.Node{Addr: networkAddr, Identity: "network"}})
+	w.must(err)
+	body, err := json.Marshal(map[string]any{"Name": networkName(w.instance), "Driver": "bridge", "Labels": labels})
+	w.must(err)
+	second := func() bool { // false with an engine that keeps to one by itself
+		// Not through the client, which has the engine look for the name.
+		resp, err := w.p.api.HTTPClient().Post("http://"+client.DummyHost+"/v1.41/networks/create", "application/json", bytes.NewReader(body))
+		w.must(err)
+		_ = resp.Body.Close()
+		all, err := w.p.networksOf(w.ctx, w.instance)
+		w.must(err)
+		return len(all) == 2
+	}
+	if !second() {
+		return
+	}
+	first := w.observed(networkAddr).Handle
+	w.must(w.up(providers.Create, node(sleeper("app"), "1")))
+	all, err := w.p.networksOf(w.ctx, w.instance)
+	w.must(err)
+	if len(all) != 1 || all[0].ID != first {
+		t.Errorf("with a container up there is %+v, and %s was first", all, first)
+	}
+	second() // removeAll fails where it stays
 }
 
 func TestReplaceKeepsVolume(t *testing.T) {

@@ -1,8 +1,10 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/network"
@@ -47,6 +49,46 @@ func (p *Provider) adoptNetwork(ctx context.Context, c providers.Change, name st
 		return nil
 	}
 	return fmt.Errorf("a network named %s is there that is not this environment's; remove it with `docker network rm %s` or give the instance another name with --name", name, name)
+}
+
+// networksOf lists the networks of an instance, the oldest first. There may be two of one name: an engine goes on with
+// what a killed run asked of it, and does not see that another run asks for the same.
+func (p *Provider) networksOf(ctx context.Context, i providers.Instance) ([]network.Summary, error) {
+	all, err := p.api.NetworkList(ctx, network.ListOptions{Filters: instanceFilter(i)})
+	slices.SortFunc(all, olderNetwork)
+	return all, err
+}
+
+func olderNetwork(a, b network.Summary) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+}
+
+// oneNetwork removes all networks of an instance but the oldest, which Observe tells of.
+func (p *Provider) oneNetwork(ctx context.Context, i providers.Instance) error {
+	all, err := p.networksOf(ctx, i)
+	if err != nil {
+		return err
+	}
+	for _, n := range all[min(1, len(all)):] {
+		if err := p.removeNetwork(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeNetworks removes the networks of an instance.
+func (p *Provider) removeNetworks(ctx context.Context, i providers.Instance) error {
+	all, err := p.networksOf(ctx, i)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if err := p.removeNetwork(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Provider) removeNetwork(ctx context.Context, id string) error {

@@ -74,11 +74,14 @@ func (p *Provider) list(ctx context.Context, ofContainers, ofNetworks filters.Ar
 // observed says how the resources are that lists have.
 func (p *Provider) observed(ctx context.Context, containers []container.Summary, networks []network.Summary) ([]providers.Observed, error) {
 	var all []providers.Observed
+	slices.SortFunc(networks, olderNetwork)
 	for _, n := range networks {
-		if o, ok := fromLabels(n.Labels); ok && o.Addr.Kind == addr.Network {
-			o.State, o.Handle = providers.Ready, n.ID
-			all = append(all, o)
+		o, ok := fromLabels(n.Labels)
+		if !ok || o.Addr.Kind != addr.Network || slices.ContainsFunc(all, func(is providers.Observed) bool { return sameInstance(is.Instance, o.Instance) }) {
+			continue
 		}
+		o.State, o.Handle = providers.Ready, n.ID
+		all = append(all, o)
 	}
 	for _, c := range containers {
 		o, ok := fromLabels(c.Labels)
