@@ -60,8 +60,8 @@ $(MSI): bin/msi/pas.exe templates/quickstart/pas/pas.wxs .ci/msi
 	GO="$(GO)" .ci/msi bin/msi/pas.exe templates/quickstart/pas/pas.wxs $@
 
 test: build ## every test, with the race detector, on a real engine
-	.ci/prerequisites engine image winrm registry far
-	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 14m $(TESTFLAGS) ./...
+	.ci/prerequisites engine image wixl winrm registry far
+	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 30m $(TESTFLAGS) ./...
 
 test-faults: build ## kill -9, engines that stop or are full, stolen ports, with figures; FAULTFLAGS='-seed 7'
 	.ci/faults $(FAULTFLAGS)
