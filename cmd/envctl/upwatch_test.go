@@ -200,7 +200,11 @@ func TestUpWatch(t *testing.T) {
 		docker(t, "rm", "-f", container(t, instance, "container.app"))
 		e.write("src/lib/while-gone", "x")
 		f.until("failed", "is gone")
-		e.must("up")
+		// What another up makes anew has nothing to run until the watch has seen it.
+		eventually(t, 60*time.Second, "another up", func() (bool, string) {
+			_, said, code := e.run("up")
+			return code == 0, said
+		})
 		same()
 	})
 	t.Run("a stopped container is brought up to date when it starts", func(t *testing.T) {
