@@ -54,8 +54,8 @@ func networkName(i providers.Instance) string { return slug(i.Environment) + "-"
 // containerName is unique within an instance: a gateway shares its DNS name with nothing else that is a container.
 func containerName(i providers.Instance, a addr.Addr) string { return networkName(i) + "-" + a.DNS() }
 
-// volumeName is the engine's name of a container's own volume, or of one that containers share. It separates the volume with a dot, which no DNS name holds, so that volume "b-c" of "a" and
-// volume "c" of "a-b" differ.
+// volumeName is the engine's name of a container's own volume, or of one that containers share. It separates the volume
+// with a dot, which no DNS name holds, so that volume "b-c" of "a" and volume "c" of "a-b" differ.
 func volumeName(i providers.Instance, a addr.Addr, volume string) string {
 	if a.Kind == addr.Volume {
 		return networkName(i) + "." + slug(strings.Trim(a.Template+"."+a.Name, "."))
