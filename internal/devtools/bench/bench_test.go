@@ -36,16 +36,15 @@ func TestSidesTakeTurns(t *testing.T) {
 	side := func(name string) func() (sample, error) {
 		return func() (sample, error) { order = append(order, name); return sample{}, nil }
 	}
-	b := &bench{}
-	p, err := b.turns(3, side("ours"), side("theirs"))
-	if err != nil || len(p.ours) != 3 || len(p.theirs) != 3 {
-		t.Fatalf("%d and %d runs, %v", len(p.ours), len(p.theirs), err)
+	m, err := turns(3, sides{side("ours"), side("theirs")})
+	if err != nil || len(m[ours]) != 3 || len(m[theirs]) != 3 || len(m[engines]) != 0 {
+		t.Fatalf("%d, %d and %d runs, %v", len(m[ours]), len(m[theirs]), len(m[engines]), err)
 	}
 	if want := []string{"ours", "theirs", "theirs", "ours", "ours", "theirs"}; !slices.Equal(order, want) {
 		t.Errorf("order %v, want %v", order, want)
 	}
 	failed := errors.New("failed")
-	if _, err := b.turns(3, func() (sample, error) { return sample{}, failed }, nil); !errors.Is(err, failed) {
+	if _, err := turns(3, sides{func() (sample, error) { return sample{}, failed }}); !errors.Is(err, failed) {
 		t.Errorf("got %v, want the run's own error", err)
 	}
 }

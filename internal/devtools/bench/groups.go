@@ -52,20 +52,20 @@ func (b *bench) rounds(quick, full int) int {
 	return quick
 }
 
-// compare measures one command on each side and prints the row; without theirs, on ours alone.
-func (b *bench) compare(what string, goal float64, rounds int, dir string, ours, theirs []string) error {
+// compare measures one command on each side and prints the row; without the peer's arguments, ours alone.
+func (b *bench) compare(what string, goal float64, rounds int, dir string, args, peerArgs []string) error {
 	if !b.match.MatchString(what) {
 		return nil
 	}
 	peer := b.compose
-	if theirs == nil {
+	if peerArgs == nil {
 		peer = tool{}
 	}
-	p, err := b.turns(rounds, b.on(b.envctl, dir, ours...), b.on(peer, dir, theirs...))
+	m, err := turns(rounds, sides{b.on(b.envctl, dir, args...), b.on(peer, dir, peerArgs...)})
 	if err != nil {
 		return err
 	}
-	b.row(what, p, goal)
+	b.row(what, m, goal)
 	return nil
 }
 
@@ -116,7 +116,7 @@ func (b *bench) containers() error {
 			fmt.Fprintf(b.out, "%d containers: with -full\n", n)
 			continue
 		}
-		err := b.cycle(n, b.rounds(2, 4), b.rounds(7, 11))
+		err := b.cycle(n, b.rounds(3, 6), b.rounds(7, 11))
 		if err != nil && strings.Contains(err.Error(), "active endpoints") {
 			// Engine 20.10 does so now and then, whoever asks it; only its restart helps.
 			fmt.Fprintf(b.out, "%d containers: given up, the engine lost count of what is on a network, which stays until it restarts\n", n)
@@ -141,19 +141,24 @@ func (b *bench) cycle(n, rounds, noops int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.takeDown(dir)) }()
-	var up, noop, down pair
-	oursUp, theirsUp := b.on(b.envctl, dir, "up"), b.on(b.compose, dir, "up", "-d")
-	oursDown, theirsDown := b.on(b.envctl, dir, downArgs...), b.on(b.compose, dir, "down", "--volumes")
+	var up, noop, down measured
+	ups := sides{b.on(b.envctl, dir, "up"), b.on(b.compose, dir, "up", "-d")}
+	downs := sides{b.on(b.envctl, dir, downArgs...), b.on(b.compose, dir, "down", "--volumes")}
+	bare := &bareEnvironment{engine: b.engine, name: name + "-bare", image: b.image, n: n}
+	if b.engine != nil {
+		ups[engines], downs[engines] = bare.timed(b.ctx, bare.up), bare.timed(b.ctx, bare.down)
+		defer func() { err = errors.Join(err, bare.takeDown(b.ctx)) }()
+	}
 	for round := range rounds {
-		if err := up.turn(round, oursUp, theirsUp); err != nil {
+		if err := up.turn(round, ups); err != nil {
 			return err
 		}
 		if round == 0 {
-			if noop, err = b.turns(noops, oursUp, theirsUp); err != nil {
+			if noop, err = turns(noops, sides{ups[ours], ups[theirs]}); err != nil {
 				return err
 			}
 		}
-		if err := down.turn(round, oursDown, theirsDown); err != nil {
+		if err := down.turn(round, downs); err != nil {
 			return err
 		}
 	}
@@ -186,10 +191,7 @@ func (b *bench) quickstart() (err error) {
 		return nil
 	}
 	dir := filepath.Join(b.dir, "quickstart")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return err
-	}
-	if _, err := b.envctl.run(b.ctx, dir, "init"); err != nil {
+	if _, err := b.envctl.run(b.ctx, b.dir, "init", "quickstart", dir); err != nil {
 		return err
 	}
 	defer func() {
@@ -202,11 +204,11 @@ func (b *bench) quickstart() (err error) {
 		return err
 	}
 	for _, command := range []string{"plan", "up"} {
-		p, err := b.turns(b.rounds(5, 11), b.on(b.envctl, dir, command), nil)
+		m, err := turns(b.rounds(5, 11), sides{b.on(b.envctl, dir, command)})
 		if err != nil {
 			return err
 		}
-		b.row(command+", the quickstart, nothing to do", p, 0)
+		b.row(command+", the quickstart, nothing to do", m, 0)
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func run(ctx context.Context, binary, image, only string, full bool) (err error)
 	if b.compose, err = findCompose(ctx); err != nil {
 		fmt.Fprintf(b.out, "Docker Compose is left out: %v\n", err)
 	}
+	if b.engine, err = findEngine(ctx); err != nil {
+		fmt.Fprintf(b.out, "the engine alone is left out: %v\n", err)
+	}
 	if err := b.versions(); err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ type bench struct {
 	match           *regexp.Regexp
 	out             io.Writer
 	envctl, compose tool
+	engine          *engine // nil where its socket is not reached
 }
 
 // series are the runs of one command.
@@ -89,66 +90,72 @@ func wall(s sample) float64   { return s.wall.Seconds() }
 func cpu(s sample) float64    { return s.cpu.Seconds() }
 func memory(s sample) float64 { return float64(s.peak) }
 
-// pair is one thing measured on both sides.
-type pair struct{ ours, theirs series }
+// measured is one thing on each side, in the order of sides.
+type measured [3]series
 
-// turns measures both sides by turns, who goes first changing with each round.
-func (b *bench) turns(rounds int, ours, theirs func() (sample, error)) (pair, error) {
-	var p pair
+// sides are what is measured by turns: envctl, Compose, and the engine alone; nil for one that is not there.
+type sides [3]func() (sample, error)
+
+const (
+	ours = iota
+	theirs
+	engines
+)
+
+// turns measures the sides by turns, who goes first changing with each round.
+func turns(rounds int, s sides) (measured, error) {
+	var m measured
 	for i := range rounds {
-		if err := p.turn(i, ours, theirs); err != nil {
-			return p, err
+		if err := m.turn(i, s); err != nil {
+			return m, err
 		}
 	}
-	return p, nil
+	return m, nil
 }
 
-// turn adds one run of each side; theirs is nil where there is no peer.
-func (p *pair) turn(round int, ours, theirs func() (sample, error)) error {
-	sides := []func() error{func() error { return add(&p.ours, ours) }}
-	if theirs != nil {
-		sides = append(sides, func() error { return add(&p.theirs, theirs) })
+// turn adds one run of each side.
+func (m *measured) turn(round int, s sides) error {
+	var there []int
+	for i, side := range s {
+		if side != nil {
+			there = append(there, i)
+		}
 	}
-	if round%2 == 1 {
-		slices.Reverse(sides)
-	}
-	for _, side := range sides {
-		if err := side(); err != nil {
+	for i := range there {
+		i = there[(i+round)%len(there)]
+		one, err := s[i]()
+		m[i] = append(m[i], one)
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func add(to *series, run func() (sample, error)) error {
-	s, err := run()
-	*to = append(*to, s)
-	return err
-}
-
 func (b *bench) head() {
-	fmt.Fprintf(b.out, "%s/%s, %d processors; medians; time is wall time, CPU is user and system of the command alone\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	fmt.Fprintf(b.out, "%-34s %4s  %9s %9s %6s %6s  %8s %8s %6s  %8s %8s\n",
-		"", "runs", "envctl", "compose", "ratio", "goal", "memory", "compose", "ratio", "CPU", "compose")
+	fmt.Fprintf(b.out, "%s/%s, %d processors; medians; time is wall time, CPU is user and system of the command alone;\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Fprint(b.out, "engine is the same containers asked of the engine by bare requests: what no client can go below\n\n")
+	fmt.Fprintf(b.out, "%-34s %4s  %9s %9s %6s %6s %9s %6s  %8s %8s %6s  %8s %8s\n",
+		"", "runs", "envctl", "compose", "ratio", "goal", "engine", "ratio", "memory", "compose", "ratio", "CPU", "compose")
 }
 
 // row prints one comparison. A goal of 0 is none.
-func (b *bench) row(what string, p pair, goal float64) {
-	ours, theirs := p.ours, p.theirs
-	ratio := func(of func(sample) float64) string {
-		if len(theirs) == 0 || theirs.median(of) == 0 {
+func (b *bench) row(what string, m measured, goal float64) {
+	ratio := func(side int, of func(sample) float64) string {
+		if m[side].median(of) == 0 {
 			return "-"
 		}
-		return fmt.Sprintf("%.2f", ours.median(of)/theirs.median(of))
+		return fmt.Sprintf("%.2f", m[ours].median(of)/m[side].median(of))
 	}
 	want := ""
 	if goal > 0 {
 		want = fmt.Sprintf("%.1f", goal)
 	}
-	fmt.Fprintf(b.out, "%-34s %4d  %9s %9s %6s %6s  %8s %8s %6s  %8s %8s\n", what, len(ours),
-		seconds(ours.median(wall)), seconds(theirs.median(wall)), ratio(wall), want,
-		megabytes(ours.median(memory)), megabytes(theirs.median(memory)), ratio(memory),
-		seconds(ours.median(cpu)), seconds(theirs.median(cpu)))
+	fmt.Fprintf(b.out, "%-34s %4d  %9s %9s %6s %6s %9s %6s  %8s %8s %6s  %8s %8s\n", what, len(m[ours]),
+		seconds(m[ours].median(wall)), seconds(m[theirs].median(wall)), ratio(theirs, wall), want,
+		seconds(m[engines].median(wall)), ratio(engines, wall),
+		megabytes(m[ours].median(memory)), megabytes(m[theirs].median(memory)), ratio(theirs, memory),
+		seconds(m[ours].median(cpu)), seconds(m[theirs].median(cpu)))
 }
 
 func seconds(s float64) string {
