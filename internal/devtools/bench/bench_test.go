@@ -53,6 +53,7 @@ func TestWhatIsMeasuredIsValid(t *testing.T) {
 	b := &bench{dir: t.TempDir(), image: "debian:trixie-slim"}
 	for name, write := range map[string]func(io.Writer, string){
 		"sleepers": b.sleepers("bench-sleepers", 9), "references": b.references("bench-references", 9),
+		"tiers": b.tiers("bench-tiers", 9),
 	} {
 		dir, err := b.specs(name, write)
 		if err != nil {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -112,49 +114,65 @@ func (b *bench) language() error {
 // containers puts environments up and takes them down.
 func (b *bench) containers() error {
 	for _, n := range []int{4, 20, 60} {
-		if n > 20 && !b.full {
-			fmt.Fprintf(b.out, "%d containers: with -full\n", n)
-			continue
-		}
-		err := b.cycle(n, b.rounds(3, 6), b.rounds(7, 11))
-		if err != nil && strings.Contains(err.Error(), "active endpoints") {
-			// Engine 20.10 does so now and then, whoever asks it; only its restart helps.
-			fmt.Fprintf(b.out, "%d containers: given up, the engine lost count of what is on a network, which stays until it restarts\n", n)
-			continue
-		}
-		if err != nil {
+		c := cycle{what: fmt.Sprintf("%d containers", n), n: n, write: b.sleepers, bare: true, rounds: b.rounds(3, 6), noops: b.rounds(7, 11), full: n > 20}
+		if err := b.cycle(c); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.cycle(cycle{what: "21 containers in tiers", n: 21, write: b.tiers, wait: true, rounds: b.rounds(2, 4)})
 }
 
-// cycle measures cold ups, ups with nothing to do, and downs, of n containers.
-func (b *bench) cycle(n, rounds, noops int) (err error) {
-	label := func(command string) string { return fmt.Sprintf("%s, %d containers", command, n) }
-	if !b.match.MatchString(label("up")) && !b.match.MatchString(label("no-op up")) && !b.match.MatchString(label("down")) {
+// cycle is what is measured of one environment: ups where nothing is there, ups with nothing to do, downs.
+type cycle struct {
+	what          string
+	n             int
+	write         func(name string, n int) func(io.Writer, string)
+	wait          bool // Compose too waits until all is ready
+	bare          bool // the engine alone is asked for the same
+	rounds, noops int
+	full          bool // with -full only
+}
+
+func (b *bench) cycle(c cycle) (err error) {
+	label := func(command string) string { return command + ", " + c.what }
+	if !slices.ContainsFunc([]string{"up", "no-op up", "down"}, func(command string) bool { return b.match.MatchString(label(command)) }) {
 		return nil
 	}
-	name := fmt.Sprintf("bench-up-%d-%d", n, os.Getpid())
-	dir, err := b.specs(name, b.sleepers(name, n))
+	if c.full && !b.full {
+		fmt.Fprintf(b.out, "%s: with -full\n", c.what)
+		return nil
+	}
+	name := fmt.Sprintf("bench-up-%d-%d", c.n, os.Getpid())
+	dir, err := b.specs(name, c.write(name, c.n))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.takeDown(dir)) }()
+	defer func() {
+		err = errors.Join(err, b.takeDown(dir))
+		if err != nil && strings.Contains(err.Error(), "active endpoints") {
+			// Engine 20.10 does so now and then, whoever asks it; only its restart helps.
+			fmt.Fprintf(b.out, "%s: given up, the engine lost count of what is on a network, which stays until it restarts\n", c.what)
+			err = nil
+		}
+	}()
+	composeUp := []string{"up", "-d"}
+	if c.wait {
+		composeUp = append(composeUp, "--wait")
+	}
 	var up, noop, down measured
-	ups := sides{b.on(b.envctl, dir, "up"), b.on(b.compose, dir, "up", "-d")}
+	ups := sides{b.on(b.envctl, dir, "up"), b.on(b.compose, dir, composeUp...)}
 	downs := sides{b.on(b.envctl, dir, downArgs...), b.on(b.compose, dir, "down", "--volumes")}
-	bare := &bareEnvironment{engine: b.engine, name: name + "-bare", image: b.image, n: n}
-	if b.engine != nil {
+	if c.bare && b.engine != nil {
+		bare := &bareEnvironment{engine: b.engine, name: name + "-bare", image: b.image, n: c.n}
 		ups[engines], downs[engines] = bare.timed(b.ctx, bare.up), bare.timed(b.ctx, bare.down)
 		defer func() { err = errors.Join(err, bare.takeDown(b.ctx)) }()
 	}
-	for round := range rounds {
+	for round := range c.rounds {
 		if err := up.turn(round, ups); err != nil {
 			return err
 		}
 		if round == 0 {
-			if noop, err = turns(noops, sides{ups[ours], ups[theirs]}); err != nil {
+			if noop, err = turns(c.noops, sides{ups[ours], ups[theirs]}); err != nil {
 				return err
 			}
 		}
@@ -162,7 +180,9 @@ func (b *bench) cycle(n, rounds, noops int) (err error) {
 			return err
 		}
 	}
-	b.row(label("no-op up"), noop, 0.7)
+	if c.noops > 0 {
+		b.row(label("no-op up"), noop, 0.7)
+	}
 	b.row(label("up"), up, 0.8)
 	b.row(label("down"), down, 0.8)
 	return nil

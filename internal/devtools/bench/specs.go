@@ -46,6 +46,32 @@ func (b *bench) sleepers(name string, n int) func(io.Writer, string) {
 	}
 }
 
+// tiers are n containers in rows of three, each of which starts when the one before it is ready, as a page
+// waits for a service and that for a database. Each is ready a tenth of a second after its start, and says so
+// to the same check, a second apart at most.
+func (b *bench) tiers(name string, n int) func(io.Writer, string) {
+	return func(w io.Writer, language string) {
+		header(w, language, name)
+		for i := range n {
+			after := i%3 > 0
+			if language == "yaml" {
+				fmt.Fprintf(w, "  n%04d:\n    image: %s\n    command: [sh, -c, \"sleep 0.1; touch /ready; exec sleep infinity\"]\n    init: true\n    environment:\n      LEVEL: ${LEVEL:-info}\n", i, b.image)
+				fmt.Fprint(w, "    healthcheck:\n      test: [CMD, test, -e, /ready]\n      interval: 1s\n      retries: 60\n")
+				if after {
+					fmt.Fprintf(w, "    depends_on:\n      n%04d: {condition: service_healthy}\n", i-1)
+				}
+				continue
+			}
+			fmt.Fprintf(w, "container \"n%04d\" {\n  image   = %q\n  command = [\"sh\", \"-c\", \"sleep 0.1; touch /ready; exec sleep infinity\"]\n  init    = true\n  env = {\n    LEVEL = var.level\n  }\n", i, b.image)
+			fmt.Fprint(w, "  ready {\n    exec     = [\"test\", \"-e\", \"/ready\"]\n    interval = \"1s\"\n    retries  = 60\n  }\n")
+			if after {
+				fmt.Fprintf(w, "  depends_on = [container.n%04d]\n", i-1)
+			}
+			fmt.Fprint(w, "}\n\n")
+		}
+	}
+}
+
 // references are n containers with a variable each, half of them with a port. All but the first refer to
 // the one with a port about midway between the first and themselves, so that the order is a tree. Ten
 // thousand ports would be all those that envctl assigns.
