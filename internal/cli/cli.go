@@ -142,11 +142,12 @@ wired together in both directions.
 		Args:             cobra.NoArgs,
 		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetHelpFunc(a.help)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, c.CommandPath()} })
 	f := root.PersistentFlags()
-	f.StringVarP(&a.chdir, "chdir", "C", "", "folder of the spec; without it, the nearest one upwards with a *.envctl.hcl")
-	f.StringArrayVarP(&a.files, "file", "f", nil, "a spec file, in place of the folder's; may be repeated")
-	f.StringVar(&a.name, "name", "", "instance, for several copies of one environment (default: from this computer and the folder)")
+	f.StringVarP(&a.chdir, "chdir", "C", "", "`folder` of the spec; without it, the nearest one upwards with a *.envctl.hcl")
+	f.StringArrayVarP(&a.files, "file", "f", nil, "a spec `file`, in place of the folder's; may be repeated")
+	f.StringVar(&a.name, "name", "", "`instance`, for several copies of one environment (default: from this computer and the folder)")
 	f.BoolVar(&a.json, "json", false, "machine-readable output")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results and errors only")
 	root.AddCommand(
@@ -175,9 +176,9 @@ func wrapArgs(c *cobra.Command) {
 
 // specFlags adds what every command that loads a spec takes.
 func (a *app) specFlags(c *cobra.Command) {
-	c.Flags().StringArrayVar(&a.vars, "var", nil, "value of a variable, as name=value; may be repeated")
-	c.Flags().StringArrayVar(&a.varFiles, "var-file", nil, "file of variables' values; may be repeated")
-	c.Flags().StringArrayVar(&a.profiles, "profile", nil, "have what is of this profile up too; may be repeated, and \"*\" is all (ENVCTL_PROFILES, with commas)")
+	c.Flags().StringArrayVar(&a.vars, "var", nil, "value of a variable, as `name=value`; may be repeated")
+	c.Flags().StringArrayVar(&a.varFiles, "var-file", nil, "`file` of variables' values; may be repeated")
+	c.Flags().StringArrayVar(&a.profiles, "profile", nil, "have what is of this `profile` up too; may be repeated, and \"*\" is all (ENVCTL_PROFILES, with commas)")
 }
 
 // variables reads --var.

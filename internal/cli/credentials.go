@@ -30,7 +30,7 @@ environment that is up has which. Values are not shown; --reveal prints one pass
 		},
 	}
 	a.specFlags(c)
-	c.Flags().StringVar(&reveal, "reveal", "", "print the password of the credential of this name")
+	c.Flags().StringVar(&reveal, "reveal", "", "print the password of the credential of this `name`")
 	rotate := &cobra.Command{
 		Use:   "rotate NAME",
 		Short: "Give a generated credential a new value",

@@ -36,7 +36,7 @@ Without EXPR it reads an expression a line; there, ":from ADDRESS" goes to stand
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	a.specFlags(c)
-	c.Flags().StringArrayVar(&opts.from, "from", []string{"host"}, "where to stand: host, a resource's address, or all; may be repeated")
+	c.Flags().StringArrayVar(&opts.from, "from", []string{"host"}, "where to stand: host, a resource's `address`, or all; may be repeated")
 	c.Flags().BoolVar(&opts.reveal, "reveal", false, "show sensitive values")
 	_ = c.RegisterFlagCompletionFunc("from", a.completeAddresses(0, []string{"host", "all"}, addr.Container, addr.Job, addr.Windows)) // fails only for a flag that is not there
 	return c

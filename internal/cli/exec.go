@@ -32,9 +32,9 @@ clear. The command's own exit code is passed on.`,
 	}
 	c.ValidArgsFunction = a.completeAddresses(1, nil, addr.Container, addr.Job, addr.Windows)
 	a.specFlags(c)
-	c.Flags().StringVarP(&opts.User, "user", "u", "", "run as this user (containers)")
-	c.Flags().StringVarP(&opts.WorkingDir, "workdir", "w", "", "run in this folder")
-	c.Flags().StringArrayVarP(&opts.Env, "env", "e", nil, "set a variable, as NAME=value; may be repeated")
+	c.Flags().StringVarP(&opts.User, "user", "u", "", "run as this `user` (containers)")
+	c.Flags().StringVarP(&opts.WorkingDir, "workdir", "w", "", "run in this `folder`")
+	c.Flags().StringArrayVarP(&opts.Env, "env", "e", nil, "set a variable, as `NAME=value`; may be repeated")
 	c.Flags().BoolVarP(&noTTY, "no-tty", "T", false, "give the command no terminal")
 	return c
 }

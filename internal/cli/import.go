@@ -40,7 +40,7 @@ Secrets of .env and env_file go to ` + importedSecrets + `, which does not belon
 			return a.importCompose(cmd.Context(), args, opts)
 		},
 	}
-	c.Flags().StringVarP(&opts.out, "out", "o", "", "folder to write to; without it, the Compose file's")
+	c.Flags().StringVarP(&opts.out, "out", "o", "", "`folder` to write to; without it, the Compose file's")
 	c.Flags().BoolVar(&opts.stdout, "stdout", false, "print the spec in place of writing it")
 	return c
 }

@@ -34,8 +34,8 @@ With --follow it goes on, also when a container is restarted or made anew, until
 	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Job, addr.Gateway, addr.Sandbox)
 	a.specFlags(c)
 	c.Flags().BoolVar(&opts.Follow, "follow", false, "go on as more is written")
-	c.Flags().IntVarP(&opts.Tail, "tail", "n", 0, "only this many lines from the end of each (default all)")
-	c.Flags().StringVar(&since, "since", "", "only what was written in this long, as in 10m, or since a time, as in 2026-01-31T09:30:00Z")
+	c.Flags().IntVarP(&opts.Tail, "tail", "n", 0, "only this many `lines` from the end of each (default all)")
+	c.Flags().StringVar(&since, "since", "", "only what was written in this long, as in 10m, or since a `time`, as in 2026-01-31T09:30:00Z")
 	c.Flags().BoolVarP(&opts.Timestamps, "timestamps", "t", false, "print when each line was written")
 	return c
 }

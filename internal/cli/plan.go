@@ -24,7 +24,7 @@ yet is not touched.`,
 	a.specFlags(c)
 	a.frozenFlag(c)
 	a.rebuildFlag(c)
-	c.Flags().StringVar(&opts.out, "out", "", "write the plan to a file too, for \"envctl up FILE\"")
+	c.Flags().StringVar(&opts.out, "out", "", "write the plan to a `file` too, for \"envctl up FILE\"")
 	c.Flags().BoolVar(&opts.detailed, "detailed-exitcode", false, "exit with 2 where there is something to do")
 	return c
 }

@@ -117,7 +117,7 @@ func (w *world) live(title string, addrs []addr.Addr, screen *os.File) (event.Si
 	in, _ := w.In.(*os.File)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- tui.Run(w.interrupts.now, title, addrs, events, screen, in, w.interrupts.interrupt)
+		ended <- tui.Run(w.interrupts.now, title, addrs, events, screen, in, w.color(), w.interrupts.interrupt)
 	}()
 	return bus.Publish, func(error) error {
 		bus.Close()

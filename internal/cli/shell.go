@@ -26,8 +26,8 @@ terminal the shell reads its commands from standard input. Its exit code is pass
 	}
 	c.ValidArgsFunction = a.completeAddresses(1, nil, addr.Container, addr.Windows)
 	a.specFlags(c)
-	c.Flags().StringVarP(&opts.User, "user", "u", "", "run as this user (containers)")
-	c.Flags().StringVarP(&opts.WorkingDir, "workdir", "w", "", "begin in this folder")
+	c.Flags().StringVarP(&opts.User, "user", "u", "", "run as this `user` (containers)")
+	c.Flags().StringVarP(&opts.WorkingDir, "workdir", "w", "", "begin in this `folder`")
 	return c
 }
 

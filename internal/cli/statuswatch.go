@@ -26,7 +26,7 @@ func (a *app) watchStatus() error {
 	}
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
-	screen := painter{app: a, inPlace: isTerminal(a.Out) && !a.json}
+	screen := painter{app: a, inPlace: isTerminal(a.Out) && !a.dumb() && !a.json}
 	for {
 		err := s.watchOnce(ctx, &screen)
 		if ctx.Err() != nil {

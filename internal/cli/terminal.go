@@ -9,13 +9,16 @@ import (
 // terminal gives the stream that progress goes to, where that is a terminal that can be drawn on.
 func (a *app) terminal() (*os.File, bool) {
 	f, ok := a.Err.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || a.set("CI") {
-		return nil, false
-	}
-	if t, _ := a.Getenv("TERM"); t == "dumb" {
+	if !ok || !term.IsTerminal(int(f.Fd())) || a.set("CI") || a.dumb() {
 		return nil, false
 	}
 	return f, true
+}
+
+// dumb says whether a terminal knows no escape sequences.
+func (a *app) dumb() bool {
+	t, _ := a.Getenv("TERM")
+	return t == "dumb"
 }
 
 // color says whether what goes to stderr may be coloured (https://no-color.org).
@@ -26,8 +29,7 @@ func (a *app) color() bool {
 
 // colorOut is color for stdout.
 func (a *app) colorOut() bool {
-	t, _ := a.Getenv("TERM")
-	return isTerminal(a.Out) && t != "dumb" && !a.set("NO_COLOR")
+	return isTerminal(a.Out) && !a.dumb() && !a.set("NO_COLOR")
 }
 
 // width is how many columns text for a person has.

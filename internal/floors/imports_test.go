@@ -43,7 +43,7 @@ var only = map[string][]string{
 	"github.com/docker/docker":                 {"providers/docker"},
 	"github.com/masterzen/winrm":               {"providers/windows/winrm"},
 	"github.com/bodgit/ntlmssp":                {"providers/windows/winrm"},
-	"github.com/charmbracelet/bubbletea":       {"internal/tui"},
+	"charm.land/bubbletea":                     {"internal/tui"},
 	"github.com/spf13/cobra":                   {"internal/cli"},
 	"github.com/lib/pq":                        {"templates/quickstart"},
 	module + "/providers/docker":               {"internal/cli"},
@@ -183,7 +183,7 @@ func TestFaultsAreSeen(t *testing.T) {
 		"provider to provider":     {"providers/docker", module + "/providers/windows/winrm"},
 		"docker client elsewhere":  {"internal/sandbox", "github.com/docker/docker/client"},
 		"winrm elsewhere":          {"providers/windows", "github.com/masterzen/winrm/soap"},
-		"bubbletea elsewhere":      {"internal/cli", "github.com/charmbracelet/bubbletea"},
+		"bubbletea elsewhere":      {"internal/cli", "charm.land/bubbletea/v2"},
 		"input and output in plan": {"internal/plan", "os"},
 		"no floor":                 {"internal/util", "fmt"},
 	} {

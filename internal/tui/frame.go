@@ -2,39 +2,54 @@ package tui
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/charmbracelet/bubbles/spinner"
-	"github.com/charmbracelet/lipgloss"
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/envctl/envctl/internal/view"
 )
 
-// palette has the styles of one output: without colours where it has none or NO_COLOR is set.
+// palette has the styles of one output. They are of the basic colours, which every terminal has and which its
+// owner chose to be read on its background; what that is, is never asked.
 type palette struct {
-	title, dim, good, bad, warn, busy lipgloss.Style
+	title, dim, good, bad, warn, busy style
 }
 
-func newPalette(out io.Writer) palette {
-	r := lipgloss.NewRenderer(out)
-	color := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
-	return palette{
-		title: r.NewStyle().Bold(true), dim: r.NewStyle().Faint(true),
-		good: color("2"), bad: color("1"), warn: color("3"), busy: color("6"),
+// newPalette gives styles that do nothing where there are to be no colours.
+func newPalette(color bool) palette {
+	if !color {
+		return palette{}
 	}
+	return palette{title: "1", dim: "2", good: "32", bad: "31", warn: "33", busy: "36"}
+}
+
+// style is a parameter of SGR (ECMA-48 8.3.117); "" leaves text as it is.
+type style string
+
+func (s style) paint(text string) string {
+	if s == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[m"
 }
 
 // View implements tea.Model.
-func (m *model) View() string {
+func (m *model) View() tea.View {
+	v := tea.NewView(m.live())
+	v.DisableBracketedPasteMode = true // nothing is typed here
+	return v
+}
+
+// live is what is on the screen while something goes on.
+func (m *model) live() string {
 	if m.finished {
 		return "" // Run writes the final frame
 	}
 	head, foot := m.head(), m.foot()
 	room := m.height - len(head) - len(foot) - 1
-	return strings.Join(slices.Concat(head, m.fit(room), foot), "\n") + "\n"
+	return strings.Join(slices.Concat(head, m.fit(room), foot), "\n")
 }
 
 // fit gives the rows, fewer of them where they do not all go into the height: what fails and what goes on
@@ -53,7 +68,7 @@ func (m *model) fit(room int) []string {
 			return nil
 		}
 		more := len(lines) - room + 1
-		lines = append(lines[:room-1], m.cut(m.paint.dim.Render(fmt.Sprintf("  … %d more lines", more))))
+		lines = append(lines[:room-1], m.cut(m.paint.dim.paint(fmt.Sprintf("  … %d more lines", more))))
 	}
 	return lines
 }
@@ -97,7 +112,7 @@ func (m *model) nameWidth() int {
 }
 
 func (m *model) head() []string {
-	return []string{m.cut(m.paint.title.Render(m.title))}
+	return []string{m.cut(m.paint.title.paint(m.title))}
 }
 
 func (m *model) foot() []string {
@@ -114,12 +129,12 @@ func (m *model) foot() []string {
 	if bad > 0 {
 		text += fmt.Sprintf(", %d failed or skipped", bad)
 	}
-	lines := []string{m.cut(m.paint.dim.Render(text + ", " + view.Duration(m.now.Sub(m.began).Seconds())))}
+	lines := []string{m.cut(m.paint.dim.paint(text + ", " + view.Duration(m.now.Sub(m.began).Seconds())))}
 	switch {
 	case m.pressed == 1:
-		lines = append(lines, m.cut(m.paint.warn.Render("Stopping: finishing what runs. Press Ctrl-C again to stop now.")))
+		lines = append(lines, m.cut(m.paint.warn.paint("Stopping: finishing what runs. Press Ctrl-C again to stop now.")))
 	case m.pressed > 1:
-		lines = append(lines, m.cut(m.paint.warn.Render("Stopping now.")))
+		lines = append(lines, m.cut(m.paint.warn.paint("Stopping now.")))
 	}
 	return lines
 }
@@ -144,7 +159,7 @@ func (m *model) final() string {
 		lines = append(lines, m.failure(r)...)
 	}
 	if unchanged > 0 {
-		lines = append(lines, m.paint.dim.Render(fmt.Sprintf("= %d unchanged", unchanged)))
+		lines = append(lines, m.paint.dim.paint(fmt.Sprintf("= %d unchanged", unchanged)))
 	}
 	for _, w := range m.warnings {
 		for i, line := range view.Lines(w) {
@@ -152,7 +167,7 @@ func (m *model) final() string {
 			if i > 0 {
 				mark = "  "
 			}
-			lines = append(lines, m.paint.warn.Render(mark)+line)
+			lines = append(lines, m.paint.warn.paint(mark)+line)
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
@@ -165,10 +180,10 @@ func (m *model) failure(r *row) []string {
 	}
 	var lines []string
 	for _, line := range view.Lines(r.err) {
-		lines = append(lines, "    "+m.paint.bad.Render(line))
+		lines = append(lines, "    "+m.paint.bad.paint(line))
 	}
 	for _, line := range r.log {
-		lines = append(lines, "    "+m.paint.dim.Render("| "+line))
+		lines = append(lines, "    "+m.paint.dim.paint("| "+line))
 	}
 	for _, l := range r.layers {
 		if l.err != r.err { // the machine's own error often is its layer's
@@ -199,9 +214,9 @@ func (m *model) line(r *row, indent string, width int) string {
 		took = view.Duration(r.seconds)
 	}
 	name := ansi.Truncate(r.name, width, "…")
-	left := indent + style.Render(mark) + " " + pad(name, width) + "  " + style.Render(word)
+	left := indent + style.paint(mark) + " " + pad(name, width) + "  " + style.paint(word)
 	if word == "" {
-		return m.cut(indent + style.Render(mark) + " " + name)
+		return m.cut(indent + style.paint(mark) + " " + name)
 	}
 	if detail := m.detail(r); detail != "" {
 		left += strings.Repeat(" ", max(0, 9-ansi.StringWidth(word))) + "  " + detail
@@ -210,12 +225,14 @@ func (m *model) line(r *row, indent string, width int) string {
 	if took == "" || room < width+12 {
 		return m.cut(left)
 	}
-	return pad(ansi.Truncate(left, room, "…"), room) + "  " + m.paint.dim.Render(took)
+	return pad(ansi.Truncate(left, room, "…"), room) + "  " + m.paint.dim.paint(took)
 }
 
-func (m *model) look(r *row) (mark, word string, style lipgloss.Style) {
-	frames := spinner.MiniDot.Frames
-	turning := frames[m.frame%len(frames)]
+// spinner are the signs that stand, one after the other, before what goes on.
+var spinner = [...]rune{'⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'}
+
+func (m *model) look(r *row) (mark, word string, style style) {
+	turning := string(spinner[m.frame%len(spinner)])
 	if m.finished && r.state.going() {
 		return "-", "cut short", m.paint.warn
 	}
@@ -250,11 +267,11 @@ func (m *model) detail(r *row) string {
 	if r.total > 0 && m.width >= 60 {
 		share := min(1, max(0, float64(r.current)/float64(r.total)))
 		full := int(share*barWidth + 0.5)
-		detail = m.paint.busy.Render(strings.Repeat("━", full)) + m.paint.dim.Render(strings.Repeat("─", barWidth-full)) +
+		detail = m.paint.busy.paint(strings.Repeat("━", full)) + m.paint.dim.paint(strings.Repeat("─", barWidth-full)) +
 			fmt.Sprintf(" %3.0f%%  ", share*100)
 	}
 	if r.message != "" {
-		detail += m.paint.dim.Render(strings.Join(view.Lines(r.message), " "))
+		detail += m.paint.dim.paint(strings.Join(view.Lines(r.message), " "))
 	}
 	return detail
 }

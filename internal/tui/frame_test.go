@@ -4,14 +4,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
@@ -89,7 +88,7 @@ func end(t testing.TB) []event.Event {
 }
 
 func started(t testing.TB, width, height int) *model {
-	m := newModel("gp-booking (a1b2): up", addrs(t), start, newPalette(io.Discard))
+	m := newModel("gp-booking (a1b2): up", addrs(t), start, newPalette(false))
 	m.Update(tea.WindowSizeMsg{Width: width, Height: height})
 	m.Update(batchMsg(middle(t)))
 	m.Update(tickMsg(start.Add(12 * time.Second)))
@@ -100,7 +99,7 @@ func TestFrames(t *testing.T) {
 	for _, size := range [][2]int{{100, 30}, {60, 30}, {40, 30}, {20, 30}, {100, 8}, {100, 5}, {1, 1}} {
 		width, height := size[0], size[1]
 		m := started(t, width, height)
-		frame := m.View()
+		frame := m.live() + "\n"
 		for line := range strings.Lines(frame) {
 			if w := ansi.StringWidth(strings.TrimSuffix(line, "\n")); w > width {
 				t.Errorf("%dx%d: a line of %d columns: %q", width, height, w, line)
@@ -116,9 +115,9 @@ func TestFrames(t *testing.T) {
 func TestFinalFrame(t *testing.T) {
 	m := started(t, 80, 30)
 	m.Update(batchMsg(end(t)))
-	golden(t, "failed-live.txt", m.View())
+	golden(t, "failed-live.txt", m.live()+"\n")
 	m.Update(finishedMsg{complete: true})
-	if live := m.View(); live != "" {
+	if live := m.live(); live != "" {
 		t.Errorf("a live frame would stay on the screen: %q", live)
 	}
 	golden(t, "final.txt", m.final())
@@ -126,25 +125,30 @@ func TestFinalFrame(t *testing.T) {
 
 func TestCtrlC(t *testing.T) {
 	m := started(t, 80, 30)
-	called := 0
-	m.interrupt = func() { called++ }
-	for i, want := range []string{"Press Ctrl-C again", "Stopping now."} {
-		_, cmd := m.Update(tea.KeyMsg{Type: tea.KeyCtrlC})
-		if called != i {
-			t.Error("Update itself called interrupt")
+	for _, want := range []string{"Press Ctrl-C again", "Stopping now."} {
+		m.Update(ctrlCMsg{})
+		if !strings.Contains(m.live(), want) {
+			t.Errorf("no %q in:\n%s", want, m.live())
 		}
-		cmd()
-		if called != i+1 || !strings.Contains(m.View(), want) {
-			t.Errorf("after %d: called %d times\n%s", i+1, called, m.View())
-		}
+	}
+}
+
+func TestColours(t *testing.T) {
+	m := newModel("up", addrs(t), start, newPalette(true))
+	m.Update(batchMsg(middle(t)))
+	if frame := m.live(); !strings.Contains(frame, "\x1b[32m✓\x1b[m container.db") || strings.Contains(frame, "\x1b[38") {
+		t.Errorf("not in basic colours: %q", frame)
+	}
+	if m.paint = newPalette(false); strings.Contains(m.live(), "\x1b") {
+		t.Errorf("coloured: %q", m.live())
 	}
 }
 
 func TestResourceThatNobodyAnnounced(t *testing.T) {
 	m := started(t, 80, 30)
 	m.Update(batchMsg{{Type: event.Begin, Address: at(t, "container.orphan"), Action: "delete"}})
-	if !strings.Contains(m.View(), "container.orphan") {
-		t.Error(m.View())
+	if !strings.Contains(m.live(), "container.orphan") {
+		t.Error(m.live())
 	}
 }
 
@@ -168,9 +172,9 @@ func BenchmarkFrame(b *testing.B) {
 	for i := range 1000 {
 		list = append(list, at(b, fmt.Sprintf("container.c%d", i)))
 	}
-	m := newModel("up", list, start, newPalette(io.Discard))
+	m := newModel("up", list, start, newPalette(false))
 	for b.Loop() {
-		if m.View() == "" {
+		if m.live() == "" {
 			b.Fatal(errors.New("nothing"))
 		}
 	}

@@ -4,8 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/bubbles/spinner"
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
@@ -45,32 +44,31 @@ type row struct {
 // logLines is how many lines of a log are shown below what failed.
 const logLines = 10
 
-// model is the whole view. All that is known comes in as messages; nothing here reads or writes but the two
-// commands that wait for the next events and for the next tick.
+// model is the whole view. All that is known comes in as messages; nothing here reads or writes but the
+// commands that wait for the next events, the next Ctrl-C and the next tick.
 type model struct {
-	title  string
-	listen tea.Cmd
-	// interrupt is run as a command when Ctrl-C is pressed.
-	interrupt func()
-	now       time.Time
-	began     time.Time
-	frame     int // of the spinner
-	width     int
-	height    int
-	rows      []*row
-	byAddr    map[addr.Addr]*row
-	warnings  []string
-	pressed   int // how often Ctrl-C was pressed
-	finished  bool
-	complete  bool // all events were seen
-	paint     palette
+	title    string
+	listen   tea.Cmd
+	ctrlC    tea.Cmd
+	now      time.Time
+	began    time.Time
+	frame    int // of the spinner
+	width    int
+	height   int
+	rows     []*row
+	byAddr   map[addr.Addr]*row
+	warnings []string
+	pressed  int // how often Ctrl-C was pressed
+	finished bool
+	complete bool // all events were seen
+	paint    palette
 }
 
 type (
 	batchMsg    []event.Event
 	finishedMsg struct{ complete bool }
 	tickMsg     time.Time
-	nothingMsg  struct{}
+	ctrlCMsg    struct{}
 )
 
 func newModel(title string, addrs []addr.Addr, now time.Time, p palette) *model {
@@ -104,10 +102,10 @@ func (r *row) layer(name string) *row {
 }
 
 // Init implements tea.Model.
-func (m *model) Init() tea.Cmd { return tea.Batch(m.listen, tick()) }
+func (m *model) Init() tea.Cmd { return tea.Batch(m.listen, m.ctrlC, tick()) }
 
 func tick() tea.Cmd {
-	return tea.Tick(spinner.MiniDot.FPS, func(t time.Time) tea.Msg { return tickMsg(t) })
+	return tea.Tick(time.Second/12, func(t time.Time) tea.Msg { return tickMsg(t) })
 }
 
 // Update implements tea.Model.
@@ -126,11 +124,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case finishedMsg:
 		m.finished, m.complete = true, msg.complete
 		return m, tea.Quit
-	case tea.KeyMsg:
-		if msg.Type == tea.KeyCtrlC {
-			m.pressed++
-			return m, func() tea.Msg { m.interrupt(); return nothingMsg{} }
-		}
+	case ctrlCMsg:
+		m.pressed++
+		return m, m.ctrlC
 	}
 	return m, nil
 }

@@ -5,12 +5,14 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/term"
 
 	"github.com/envctl/envctl/internal/addr"
@@ -18,23 +20,27 @@ import (
 )
 
 // Run shows events until their channel is closed, then leaves the last frame on out and returns. Addrs are
-// the resources, in the plan's order. Ctrl-C on in calls interrupt, each time it is pressed: the terminal is
-// raw meanwhile and raises no signal. Where in is no terminal nothing is read from it. When ctx ends, Run
-// returns its cause without waiting for the rest. NO_COLOR is respected.
+// the resources, in the plan's order. Ctrl-C on in calls interrupt, each time it is pressed: the terminal
+// raises no signal meanwhile. Where in is no terminal nothing is read from it. When ctx ends, Run returns its
+// cause without waiting for the rest. Nothing is ever asked of the terminal: what it answers too late would
+// be on the next command line.
 //
 // Whoever sends must not wait for Run: see event.Bus.
-func Run(ctx context.Context, title string, addrs []addr.Addr, events <-chan event.Event, out *os.File, in io.Reader, interrupt func()) error {
-	m := newModel(title, addrs, time.Now(), newPalette(out))
-	m.interrupt = interrupt
+func Run(ctx context.Context, title string, addrs []addr.Addr, events <-chan event.Event, out *os.File, in io.Reader, color bool, interrupt func()) error {
+	m := newModel(title, addrs, time.Now(), newPalette(color))
 	m.listen = listen(ctx, events)
 	if w, h, err := term.GetSize(int(out.Fd())); err == nil && w > 0 {
 		m.width, m.height = w, h
 	}
-	if f, ok := in.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
-		in = nil
+	keys, err := newKeyboard(in, interrupt)
+	if err != nil {
+		return err
 	}
+	m.ctrlC = keys.ctrlC
 	// Without tea.WithContext, which would leave the last live frame on the screen: listen tells of the end.
-	_, err := tea.NewProgram(m, tea.WithOutput(out), tea.WithInput(in), tea.WithoutSignalHandler()).Run()
+	// The profile is given so that none is looked for.
+	_, err = tea.NewProgram(m, tea.WithOutput(out), tea.WithInput(nil), tea.WithoutSignalHandler(), tea.WithColorProfile(colorprofile.ANSI)).Run()
+	err = errors.Join(err, keys.close())
 	if err == nil && !m.complete {
 		err = context.Cause(ctx)
 	}

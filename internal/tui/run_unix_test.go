@@ -1,39 +1,28 @@
+//go:build unix
+
 package tui
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
 
 	"github.com/envctl/envctl/internal/event"
 )
 
-// terminal opens a pseudo-terminal of 80 by 24 (pty(7)): what a person has in front of them, and what a
-// program has.
+// terminal opens one of 80 by 24: what a person has in front of them, and what a program has.
 func terminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	person, program, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(int(program.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 80, Row: 24}); err != nil {
+	if err := pty.Setsize(person, &pty.Winsize{Cols: 80, Rows: 24}); err != nil {
 		t.Fatal(err)
 	}
 	return person, program
@@ -68,7 +57,6 @@ func watch(person *os.File, seen func(string)) *screen {
 }
 
 func TestRunOnATerminal(t *testing.T) {
-	t.Setenv("NO_COLOR", "1")
 	t.Setenv("TERM", "xterm-256color")
 	person, program := terminal(t)
 	defer person.Close()
@@ -89,7 +77,7 @@ func TestRunOnATerminal(t *testing.T) {
 	for _, e := range middle(t) {
 		bus.Publish(e)
 	}
-	err := Run(t.Context(), "gp-booking (a1b2): up", addrs(t), events, program, program, func() {
+	err := Run(t.Context(), "gp-booking (a1b2): up", addrs(t), events, program, program, false, func() {
 		for _, e := range end(t) {
 			bus.Publish(e)
 		}
@@ -104,7 +92,7 @@ func TestRunOnATerminal(t *testing.T) {
 	s.done.Wait()
 	text := s.text.String()
 	if strings.Contains(text, "\x1b[3") || strings.Contains(text, "\x1b[1m") {
-		t.Error("coloured in spite of NO_COLOR")
+		t.Error("coloured")
 	}
 	// The last frame is written once, whole, at the very end, the terminal being itself again.
 	i := strings.LastIndex(text, "gp-booking (a1b2): up")
@@ -128,7 +116,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 			cancel(cause)
 		}
 	})
-	if err := Run(ctx, "up", addrs(t), make(chan event.Event), program, nil, func() {}); !errors.Is(err, cause) {
+	if err := Run(ctx, "up", addrs(t), make(chan event.Event), program, nil, false, func() {}); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
 	if err := program.Close(); err != nil {
