@@ -5,69 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-)
 
-// registry starts Debian's docker-registry on a free port of this computer, and gives its address.
-func registry(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("ENVCTL_TEST_REQUIRE") != "" {
-			t.Fatal("docker-registry is needed; `make test` gets it:", err)
-		}
-		t.Skip("docker-registry is needed; `make test` gets it:", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %q\nhttp:\n  addr: %s\n", filepath.Join(dir, "data"), address)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var said bytes.Buffer
-	cmd := exec.Command(program, "serve", config)
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-	})
-	deadline := time.After(time.Minute)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("docker-registry ended: %v\n%s", err, said.String())
-		case <-deadline:
-			t.Fatal("docker-registry does not answer")
-		case <-tick.C:
-			if resp, err := http.Get("http://" + address + "/v2/"); err == nil {
-				_ = resp.Body.Close()
-				return address
-			}
-		}
-	}
-}
+	"github.com/envctl/envctl/internal/registrytest"
+)
 
 // publish makes an image that differs by its text, pushes it under ref, and forgets it here. It gives the
 // digest that the registry knows it by.
@@ -100,7 +46,7 @@ func forget(t *testing.T, ref string) {
 // TestLock moves a tag under an environment that is locked.
 func TestLock(t *testing.T) {
 	e := newEnv(t)
-	ref := registry(t) + "/app:1"
+	ref := registrytest.Start(t, "") + "/app:1"
 	t.Cleanup(func() {
 		e.run("down", "--volumes")
 		forget(t, ref)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/tarball"
+	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -91,7 +92,7 @@ func (a *app) cp(src, dst string) error {
 	for _, name := range n.Skipped {
 		a.say("Left out %s, which is neither a file nor a folder.", name)
 	}
-	a.say("Copied %d file(s), %s.", n.Files, bytesText(n.Bytes))
+	a.say("Copied %d file(s), %s.", n.Files, view.Size(n.Bytes))
 	return nil
 }
 
@@ -229,17 +230,4 @@ func (r remote) place(ctx context.Context, base string, folder, contents bool) (
 		return "", "", fmt.Errorf("the folder of %s is not there; make it first with \"envctl exec\"", r)
 	}
 	return dir, name, nil
-}
-
-// bytesText gives a size as a person reads it, in powers of 1000.
-func bytesText(n int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB"}
-	size, unit := float64(n), 0
-	for size >= 1000 && unit < len(units)-1 {
-		size, unit = size/1000, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	return fmt.Sprintf("%.1f %s", size, units[unit])
 }

@@ -213,7 +213,7 @@ func (a *app) printPrune(out pruneOutput) error {
 	}
 	rows := [][]string{{"IMAGE", "SIZE"}}
 	for _, i := range out.Images {
-		rows = append(rows, []string{i.Image, bytesText(i.Bytes)})
+		rows = append(rows, []string{i.Image, view.Size(i.Bytes)})
 	}
 	return view.Table(a.Out, rows, a.colorOut())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/internal/watch"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
@@ -218,7 +219,7 @@ func (f *followed) restart(ctx context.Context, why string) error {
 func synced(r watch.Result, began time.Time) (event.Event, bool) {
 	var did []string
 	if r.Put > 0 {
-		did = append(did, fmt.Sprintf("%d file(s), %s", r.Put, bytesText(r.Bytes)))
+		did = append(did, fmt.Sprintf("%d file(s), %s", r.Put, view.Size(r.Bytes)))
 	}
 	if r.Deleted > 0 {
 		did = append(did, fmt.Sprintf("%d deleted", r.Deleted))

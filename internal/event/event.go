@@ -49,12 +49,51 @@ type Event struct {
 	// Current and Total are bytes or steps, where Progress has an end in sight.
 	Current int64 `json:"current,omitempty"`
 	Total   int64 `json:"total,omitempty"`
+	// Parts are what a Progress is made of where that is several things at once: the layers of an image that comes.
+	Parts []Part `json:"parts,omitempty"`
 	// Seconds is how long what ended has taken.
 	Seconds float64 `json:"seconds,omitempty"`
 	// Diagnostic is one as `validate --json` has it.
 	Diagnostic json.RawMessage `json:"diagnostic,omitempty"`
 	// OK is set on End.
 	OK *bool `json:"ok,omitempty"`
+}
+
+// Part is one layer of an image that comes.
+type Part struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+	// Current is how many of its Total bytes have come or, where it is unpacked, are unpacked. Total is 0 where it is not known.
+	Current int64 `json:"current,omitempty"`
+	Total   int64 `json:"total,omitempty"`
+}
+
+// The states of a Part, in their order.
+const (
+	PartWaiting     = "waiting"
+	PartDownloading = "downloading"
+	PartDownloaded  = "downloaded"
+	PartUnpacking   = "unpacking"
+	PartDone        = "done"
+)
+
+// Move takes a part to a state. Total is 0 where nothing is said of it.
+func (p *Part) Move(state string, current, total int64) {
+	if total > 0 {
+		p.Total = total
+	}
+	p.State, p.Current = state, current
+	if state == PartDownloaded || state == PartDone {
+		p.Current = p.Total
+	}
+}
+
+// Came is how many bytes of a part have come.
+func (p Part) Came() int64 {
+	if p.State == PartWaiting || p.State == PartDownloading {
+		return p.Current
+	}
+	return p.Total
 }
 
 // Final reports whether an event must reach its reader: progress and log lines

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/view"
 )
 
@@ -89,6 +90,7 @@ func (m *model) tree(hidden map[state]bool, bare bool) []string {
 			for _, l := range r.layers[max(0, len(r.layers)-m.layerRoom(r)):] {
 				lines = append(lines, m.line(l, "  ", width-2))
 			}
+			lines = append(lines, m.moving(r)...)
 		}
 		lines = append(lines, m.failure(r)...)
 	}
@@ -264,16 +266,50 @@ const barWidth = 16
 
 func (m *model) detail(r *row) string {
 	detail := ""
-	if r.total > 0 && m.width >= 60 {
-		share := min(1, max(0, float64(r.current)/float64(r.total)))
-		full := int(share*barWidth + 0.5)
-		detail = m.paint.busy.paint(strings.Repeat("━", full)) + m.paint.dim.paint(strings.Repeat("─", barWidth-full)) +
-			fmt.Sprintf(" %3.0f%%  ", share*100)
+	switch {
+	case len(r.parts) > 0:
+		return m.bar(r.share) + m.paint.dim.paint(view.Parts(r.parts)+"  "+strings.Join(view.Lines(r.message), " "))
+	case r.total > 0:
+		detail = m.bar(float64(r.current) / float64(r.total))
 	}
 	if r.message != "" {
 		detail += m.paint.dim.paint(strings.Join(view.Lines(r.message), " "))
 	}
 	return detail
+}
+
+// bar shows a share of 1; nothing where there is no room.
+func (m *model) bar(share float64) string {
+	if m.width < 60 {
+		return ""
+	}
+	share = min(1, max(0, share))
+	full := int(share*barWidth + 0.5)
+	return m.paint.busy.paint(strings.Repeat("━", full)) + m.paint.dim.paint(strings.Repeat("─", barWidth-full)) +
+		fmt.Sprintf(" %3.0f%%  ", share*100)
+}
+
+// mostParts is how many layers of an image are shown at once.
+const mostParts = 5
+
+// moving gives the layers of a row's image on which something happens; the others are in its own line, counted.
+func (m *model) moving(r *row) []string {
+	var lines []string
+	for _, p := range r.parts {
+		if p.State != event.PartDownloading && p.State != event.PartUnpacking || len(lines) == mostParts {
+			continue
+		}
+		text := "    " + pad(ansi.Truncate(p.Name, 12, ""), 12) + "  "
+		if p.Current > 0 && p.Total > 0 {
+			text += m.bar(float64(p.Current) / float64(p.Total))
+		}
+		text += p.State
+		if p.Total > 0 {
+			text += " " + view.Size(p.Total)
+		}
+		lines = append(lines, m.cut(text))
+	}
+	return lines
 }
 
 func (m *model) cut(line string) string { return ansi.Truncate(line, m.width, "…") }

@@ -123,6 +123,31 @@ func TestFinalFrame(t *testing.T) {
 	golden(t, "final.txt", m.final())
 }
 
+// TestPull: the layers that move are shown, what is done is counted, and the bar never goes back.
+func TestPull(t *testing.T) {
+	m := started(t, 100, 30)
+	web := addrs(t)[5]
+	parts := []event.Part{
+		{Name: "0aa1d5b1b5a1", State: event.PartDone},
+		{Name: "1bb2e6c2c6b2", State: event.PartUnpacking, Current: 6e6, Total: 12e6},
+		{Name: "2cc3f7d3d7c3", State: event.PartDownloading, Current: 21e6, Total: 28e6},
+		{Name: "3dd408e4e8d4", State: event.PartWaiting},
+	}
+	pulling := event.Event{Type: event.Progress, Address: web, Message: "pulling node:24", Parts: parts}
+	m.Update(batchMsg{pulling})
+	golden(t, "pulling.txt", m.View().Content)
+	before := m.byAddr[web].share
+	pulling.Parts = append(parts[:3:3], event.Part{Name: "3dd408e4e8d4", State: event.PartDownloading, Current: 1, Total: 900e6})
+	m.Update(batchMsg{pulling})
+	if now := m.byAddr[web].share; now != before || before == 0 {
+		t.Errorf("the bar went from %v to %v", before, now)
+	}
+	m.Update(batchMsg{{Type: event.Begin, Address: web, Action: "create"}})
+	if strings.Contains(m.View().Content, "2cc3f7d3d7c3") {
+		t.Error("the layers are still there when the image is")
+	}
+}
+
 func TestCtrlC(t *testing.T) {
 	m := started(t, 80, 30)
 	for _, want := range []string{"Press Ctrl-C again", "Stopping now."} {

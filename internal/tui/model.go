@@ -8,6 +8,7 @@ import (
 
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/view"
 )
 
 // state is where the work on a row stands.
@@ -38,7 +39,9 @@ type row struct {
 	total   int64
 	err     string
 	layers  []*row
-	log     []string // the last lines it said, shown when it failed
+	parts   []event.Part // of an image that comes
+	share   float64      // of all of them, which never goes back
+	log     []string     // the last lines it said, shown when it failed
 }
 
 // logLines is how many lines of a log are shown below what failed.
@@ -177,21 +180,21 @@ func (r *row) take(e event.Event, at time.Time) {
 	switch e.Type {
 	case event.Begin:
 		begin(working)
-		r.message, r.current, r.total = e.Message, 0, 0
+		r.message, r.current, r.total, r.parts = e.Message, 0, 0, nil
 	case event.Progress:
 		if r.state == pending {
 			begin(preparing)
 		}
-		r.message, r.current, r.total = e.Message, e.Current, e.Total
+		r.progress(e)
 	case event.Log:
 		if r.state == pending {
 			begin(preparing)
 		}
 		r.say(e.Message)
-		r.message = r.log[len(r.log)-1] // a build tells what it is at in no other way
+		r.message, r.parts = r.log[len(r.log)-1], nil // a build tells what it is at in no other way
 	case event.Waiting:
 		begin(waiting)
-		r.message, r.current, r.total = "", 0, 0
+		r.message, r.current, r.total, r.parts = "", 0, 0, nil
 	case event.Done:
 		r.end(done, e)
 	case event.Failed:
@@ -203,6 +206,14 @@ func (r *row) take(e event.Event, at time.Time) {
 	}
 }
 
+func (r *row) progress(e event.Event) {
+	if e.Message != r.message {
+		r.share = 0
+	}
+	r.share = max(r.share, view.Share(e.Parts))
+	r.message, r.current, r.total, r.parts = e.Message, e.Current, e.Total, e.Parts
+}
+
 func (r *row) end(s state, e event.Event) {
-	r.state, r.seconds, r.message, r.current, r.total = s, e.Seconds, "", 0, 0
+	r.state, r.seconds, r.message, r.current, r.total, r.parts = s, e.Seconds, "", 0, 0, nil
 }

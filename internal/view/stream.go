@@ -85,7 +85,7 @@ func JSON(w io.Writer) *Stream {
 // Plain writes lines for a person who reads a log. Addrs are the resources that will come up, so that columns
 // stand still from the first line; there may be others.
 func Plain(w io.Writer, color bool, addrs []addr.Addr) *Stream {
-	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]string{}}
+	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]said{}}
 	for _, a := range addrs {
 		p.width = max(p.width, len(a.String()))
 	}
@@ -95,7 +95,7 @@ func Plain(w io.Writer, color bool, addrs []addr.Addr) *Stream {
 
 // Quiet writes failures and warnings alone, as Plain does.
 func Quiet(w io.Writer, color bool) *Stream {
-	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]string{}}
+	p := &plain{style: style{color}, w: bufio.NewWriter(w), last: map[addr.Addr]said{}}
 	return newStream(func(e event.Event) error {
 		if e.Type == event.Failed || e.Type == event.Warning {
 			return p.event(e)
@@ -111,7 +111,12 @@ type plain struct {
 	style
 	w     *bufio.Writer
 	width int
-	last  map[addr.Addr]string // the last progress message of each, which is not said twice
+	last  map[addr.Addr]said // of each what was last said of its progress, which is not said twice
+}
+
+type said struct {
+	message string
+	at      time.Time
 }
 
 func (p *plain) event(e event.Event) error {
@@ -124,10 +129,7 @@ func (p *plain) event(e event.Event) error {
 	case event.Begin:
 		p.line(e, "", "", v.doing, e.Message)
 	case event.Progress:
-		if key := e.Layer + e.Message; e.Message != "" && p.last[e.Address] != key {
-			p.last[e.Address] = key
-			p.line(e, "", "", "", ansi.Truncate(e.Message, maxProgress, "…"))
-		}
+		p.progress(e)
 	case event.Log:
 		if e.Layer == "" {
 			return nil // what a build prints is for when it fails: its error ends with it
@@ -158,6 +160,22 @@ func (p *plain) event(e event.Event) error {
 		p.block(e.Error)
 	}
 	return p.w.Flush()
+}
+
+// partsEvery is how often what is made of parts says how far it is, where it goes on under one message.
+const partsEvery = 5 * time.Second
+
+func (p *plain) progress(e event.Event) {
+	last, key := p.last[e.Address], e.Layer+e.Message
+	if e.Message == "" || last.message == key && (len(e.Parts) == 0 || e.Time.Sub(last.at) < partsEvery) {
+		return
+	}
+	p.last[e.Address] = said{key, e.Time}
+	text := ansi.Truncate(e.Message, maxProgress, "…")
+	if len(e.Parts) > 0 {
+		text += ": " + Parts(e.Parts)
+	}
+	p.line(e, "", "", "", text)
 }
 
 // line is one row: sign, address, word, and the rest.

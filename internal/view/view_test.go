@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,50 @@ func TestStreams(t *testing.T) {
 		}
 		s.Event(event.Event{Type: event.Log, Message: "after the end"})
 		golden(t, name, b.Bytes())
+	}
+}
+
+// TestPull holds what a log says of a pull: how far it is, every few seconds, and what it came to.
+func TestPull(t *testing.T) {
+	db := at(t, "container.db")
+	began := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	var b bytes.Buffer
+	s := Plain(&b, false, []addr.Addr{db})
+	pulling := func(seconds int, message string, parts ...event.Part) {
+		s.Event(event.Event{Type: event.Progress, Address: db, Time: began.Add(time.Duration(seconds) * time.Second), Message: message, Parts: parts})
+	}
+	pulling(0, "pulling postgres:17")
+	there := event.Part{Name: "a", State: event.PartDone}
+	pulling(1, "pulling postgres:17", there, event.Part{Name: "b", State: event.PartDownloading, Current: 2e6, Total: 8e6}, event.Part{Name: "c", State: event.PartWaiting})
+	for i := range 7 {
+		pulling(2+i, "pulling postgres:17", there, event.Part{Name: "b", State: event.PartUnpacking, Current: 3e6, Total: 8e6},
+			event.Part{Name: "c", State: event.PartDownloading, Current: int64(i) * 1e6, Total: 24e6})
+	}
+	pulling(9, "pulled postgres:17", there, event.Part{Name: "b", State: event.PartDone, Current: 8e6, Total: 8e6}, event.Part{Name: "c", State: event.PartDone, Current: 24e6, Total: 24e6})
+	want := "    container.db             pulling postgres:17\n" +
+		"    container.db             pulling postgres:17: 1/3 layers, 11.0 of 32.0 MB\n" +
+		"    container.db             pulled postgres:17: 3 layers, 32.0 MB\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParts(t *testing.T) {
+	for _, test := range []struct {
+		parts []event.Part
+		want  string
+		share float64
+	}{
+		{nil, "0 layers", 0},
+		{[]event.Part{{State: event.PartWaiting}}, "0/1 layer", 0},
+		{[]event.Part{{State: event.PartDone}}, "1 layer", 0},
+		{[]event.Part{{State: event.PartDownloading, Current: 50, Total: 100}, {State: event.PartWaiting}}, "0/2 layers, 50.0 of 100.0+ bytes", 0.15},
+		{[]event.Part{{State: event.PartDownloaded, Current: 100, Total: 100}, {State: event.PartDone, Current: 300, Total: 300}}, "1/2 layers, 400.0 of 400.0 bytes", 0.9},
+		{[]event.Part{{State: event.PartUnpacking, Current: 500, Total: 1000}}, "0/1 layer, 1.0 of 1.0 kB", 0.8},
+	} {
+		if got, share := Parts(test.parts), Share(test.parts); got != test.want || math.Abs(share-test.share) > 1e-9 {
+			t.Errorf("%+v: %q, %v", test.parts, got, share)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/build"
 
@@ -32,7 +33,11 @@ func (p *Provider) classicBuild(ctx context.Context, j recipe, opts build.ImageB
 		return said, err
 	}
 	opts.Version, opts.Dockerfile, opts.Remove, opts.ForceRemove = build.BuilderV1, sentDockerfile, true, true
-	text := j.file.rewrite(pins, labelInstruction(j.change, j.build), j.egress.copied(), "")
+	label := labelInstruction(j.change, j.build)
+	if len(opts.CacheFrom) > 0 {
+		label = "" // a step of our own would make all that follow others than those of an image that was built elsewhere
+	}
+	text := j.file.rewrite(pins, label, j.egress.copied(), "")
 	j.source.more = j.egress.sent()
 	r, w := io.Pipe()
 	sent := make(chan error, 1)
@@ -43,7 +48,7 @@ func (p *Provider) classicBuild(ctx context.Context, j recipe, opts build.ImageB
 	}()
 	resp, err := p.api.ImageBuild(ctx, r, opts)
 	if err == nil {
-		err = readMessages(resp.Body, func(m message) { reportBuild(m, said, j.report) })
+		err = readMessages(resp.Body, (&steps{tail: said, report: j.report}).read)
 		_ = resp.Body.Close()
 	}
 	_ = r.Close() // an engine that refuses a build does not read it to its end
@@ -66,9 +71,18 @@ func (p *Provider) pullCaches(ctx context.Context, refs []string, report event.S
 	}
 }
 
-func reportBuild(m message, said *tail, report event.Sink) {
+// steps follows what the classic builder says.
+type steps struct {
+	*tail
+	report   event.Sink
+	title    string // of the step that it is at
+	coming   layers // of the image that the step fetches
+	reported time.Time
+}
+
+func (s *steps) read(m message) {
 	if m.Stream == "" && m.Status != "" {
-		report(event.Event{Type: event.Progress, Message: m.Status, Current: m.Progress.Current, Total: m.Progress.Total})
+		s.fetch(m)
 		return
 	}
 	for line := range strings.SplitSeq(m.Stream, "\n") {
@@ -76,14 +90,27 @@ func reportBuild(m message, said *tail, report event.Sink) {
 		if line == "" {
 			continue
 		}
+		if len(s.coming.parts) > 0 {
+			s.report(s.coming.event(s.title))
+			s.coming = layers{}
+		}
 		if step := buildStep.FindStringSubmatch(line); step != nil {
 			current, _ := strconv.ParseInt(step[1], 10, 64)
 			total, _ := strconv.ParseInt(step[2], 10, 64)
-			report(event.Event{Type: event.Progress, Message: step[3], Current: current, Total: total})
+			s.title = step[3]
+			s.report(event.Event{Type: event.Progress, Message: s.title, Current: current, Total: total})
 		}
-		said.add(line)
-		said.offline = said.offline || noNetwork.MatchString(line)
-		report(event.Event{Type: event.Log, Message: line})
+		s.add(line)
+		s.offline = s.offline || noNetwork.MatchString(line)
+		s.report(event.Event{Type: event.Log, Message: line})
+	}
+}
+
+// fetch tells of a layer that comes.
+func (s *steps) fetch(m message) {
+	if s.coming.add(m) && time.Since(s.reported) > reportEvery {
+		s.reported = time.Now()
+		s.report(s.coming.event(s.title))
 	}
 }
 

@@ -33,7 +33,7 @@ type kitVertex struct {
 	counts   bool   // as a step
 	started  bool
 	done     bool
-	moved    layerProgress
+	coming   layers // of the image that it fetches
 	reported time.Time
 	unended  string // a line that has not come to its end yet
 	tail     tail
@@ -64,7 +64,7 @@ func (t *trace) read(m message) {
 func (t *trace) step(digest string) *kitVertex {
 	v, ok := t.steps[digest]
 	if !ok {
-		v = &kitVertex{moved: layerProgress{}, tail: tail{keep: lastLines}}
+		v = &kitVertex{tail: tail{keep: lastLines}}
 		t.steps[digest] = v
 	}
 	return v
@@ -95,6 +95,11 @@ func (t *trace) vertex(is *control.Vertex) {
 			t.done++
 		}
 	}
+	// A step that fetches is over more than once: it also is when it has found out what to fetch.
+	if is.GetCompleted() != nil && is.GetError() == "" && len(v.coming.parts) > 0 {
+		v.coming.end()
+		t.report(v.coming.event(v.title))
+	}
 	// One that was cancelled because another failed says so, and is not what went wrong.
 	if why := is.GetError(); why != "" && (t.broken == nil || !strings.Contains(why, "context canceled")) {
 		t.broken = v
@@ -112,19 +117,15 @@ func (t *trace) position() (current, total int64) {
 // status is of bytes that come or go: a layer, the context.
 func (t *trace) status(s *control.VertexStatus) {
 	v := t.step(s.GetVertex())
-	if s.GetTotal() == 0 && s.GetCurrent() == 0 {
-		return
+	e := event.Event{Type: event.Progress, Message: v.title, Current: s.GetCurrent(), Total: s.GetTotal()}
+	if v.coming.addKit(s) {
+		e = v.coming.event(v.title)
 	}
-	v.moved[s.GetID()] = [2]int64{s.GetCurrent(), s.GetTotal()}
-	if time.Since(v.reported) < reportEvery {
-		return
+	if e.Total == 0 || time.Since(v.reported) < reportEvery {
+		return // how much is to come is not known, or it was said just now
 	}
 	v.reported = time.Now()
-	current, total := v.moved.sum()
-	if total == 0 {
-		return // how much is to come is not known
-	}
-	t.report(event.Event{Type: event.Progress, Message: v.title, Current: current, Total: total})
+	t.report(e)
 }
 
 func (t *trace) log(l *control.VertexLog) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestForeignImageIsWarnedOf(t *testing.T) {
 		foreign = "linux/amd64"
 	}
 	ref := "dockertest/foreign:" + w.instance.ID
-	loaded, err := w.p.api.ImageLoad(w.ctx, foreignImage(t, ref, foreign))
+	loaded, err := w.p.api.ImageLoad(w.ctx, imageArchive(t, ref, foreign))
 	w.must(err)
 	_, err = io.Copy(io.Discard, loaded.Body) // it is there when the engine has said so
 	w.must(errors.Join(err, loaded.Body.Close()))
@@ -66,17 +67,31 @@ func TestForeignImageIsWarnedOf(t *testing.T) {
 	}
 }
 
-// foreignImage is an archive, as `docker load` takes it, of an image with one empty layer.
-func foreignImage(t *testing.T, ref, platform string) io.Reader {
+// imageArchive is an archive, as `docker load` takes it, of an image with the layers given, or one that is empty.
+func imageArchive(t *testing.T, ref, platform string, layers ...[]byte) io.Reader {
 	t.Helper()
-	layer := make([]byte, 1024) // an empty archive
-	sum := sha256.Sum256(layer)
+	if len(layers) == 0 {
+		layers = [][]byte{make([]byte, 1024)} // an empty archive
+	}
+	files := map[string]string{}
+	var sums, names []string
+	for i, layer := range layers {
+		name := fmt.Sprintf("layer%d.tar", i)
+		files[name] = string(layer)
+		names, sums = append(names, strconv.Quote(name)), append(sums, fmt.Sprintf(`"sha256:%x"`, sha256.Sum256(layer)))
+	}
 	os, arch, _ := strings.Cut(platform, "/")
-	config := fmt.Sprintf(`{"os":%q,"architecture":%q,"config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%x"]}}`, os, arch, sum)
-	manifest := fmt.Sprintf(`[{"Config":"config.json","RepoTags":[%q],"Layers":["layer.tar"]}]`, ref)
+	files["config.json"] = fmt.Sprintf(`{"os":%q,"architecture":%q,"config":{},"rootfs":{"type":"layers","diff_ids":[%s]}}`, os, arch, strings.Join(sums, ","))
+	files["manifest.json"] = fmt.Sprintf(`[{"Config":"config.json","RepoTags":[%q],"Layers":[%s]}]`, ref, strings.Join(names, ","))
+	return bytes.NewReader(archive(t, files))
+}
+
+// archive is a tar of files.
+func archive(t *testing.T, files map[string]string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	for name, content := range map[string]string{"config.json": config, "manifest.json": manifest, "layer.tar": string(layer)} {
+	for name, content := range files {
 		err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content))})
 		if _, werr := io.WriteString(w, content); err != nil || werr != nil {
 			t.Fatal(err, werr)
@@ -85,5 +100,5 @@ func foreignImage(t *testing.T, ref, platform string) io.Reader {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return &b
+	return b.Bytes()
 }

@@ -93,44 +93,24 @@ func (p *Provider) pullOnce(ctx context.Context, ref, platform, header string, r
 		return err
 	}
 	defer body.Close()
-	layers := layerProgress{}
+	var coming layers
 	var last time.Time
-	return readMessages(body, func(m message) {
-		if layers.add(m) && time.Since(last) > reportEvery {
+	err = readMessages(body, func(m message) {
+		if coming.add(m) && time.Since(last) > reportEvery {
 			last = time.Now()
-			current, total := layers.sum()
-			report(event.Event{Type: event.Progress, Message: "pulling " + ref, Current: current, Total: total})
+			report(coming.event("pulling " + ref))
 		}
 	})
-}
-
-// layerProgress has the bytes that came of each layer, and how many there are.
-type layerProgress map[string][2]int64
-
-// add notes what a message says and reports whether it said anything of bytes.
-func (l layerProgress) add(m message) bool {
-	switch m.Status {
-	case "Downloading":
-		l[m.ID] = [2]int64{m.Progress.Current, m.Progress.Total}
-	case "Download complete", "Pull complete":
-		l[m.ID] = [2]int64{l[m.ID][1], l[m.ID][1]}
-	default:
-		return false
+	if err == nil && len(coming.parts) > 0 {
+		report(coming.event("pulled " + ref))
 	}
-	return true
-}
-
-func (l layerProgress) sum() (current, total int64) {
-	for _, v := range l {
-		current, total = current+v[0], total+v[1]
-	}
-	return current, total
+	return err
 }
 
 var (
 	mayPass     = regexp.MustCompile(`(?i)timeout|connection reset|unexpected EOF|TLS handshake|temporary failure|no route to host|50[0234] |received unexpected HTTP status: 5`)
-	rateLimited = regexp.MustCompile(`(?i)toomanyrequests|rate limit`)
-	refused     = regexp.MustCompile(`(?i)unauthorized|authentication required|access .*denied|no basic auth`)
+	rateLimited = regexp.MustCompile(`(?i)toomanyrequests|rate limit|HTTP 429|too many requests`)
+	refused     = regexp.MustCompile(`(?i)unauthorized|authentication required|access .*denied|: denied|no basic auth`)
 	noPlatform  = regexp.MustCompile(`(?i)no matching manifest|does not match the specified platform|does not provide the specified platform`)
 	unknown     = regexp.MustCompile(`(?i)manifest unknown|not found`)
 )

@@ -68,7 +68,7 @@ func TestPull(t *testing.T) {
 		t.Errorf("asked for %q", *asked)
 	}
 	last := events[len(events)-1]
-	if last.Type != event.Progress || last.Current != 10 || last.Total != 100 {
+	if last.Type != event.Progress || last.Message != "pulled ghcr.io/acme/db:1" || last.Current != 100 || last.Total != 100 {
 		t.Errorf("events %+v", events)
 	}
 }

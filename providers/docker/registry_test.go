@@ -1,26 +1,21 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/registrytest"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -29,71 +24,21 @@ const (
 	registryPassword = "planted-registry-password"
 )
 
-// privateRegistry starts Debian's docker-registry, which wants a password, and gives its address.
-func privateRegistry(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		if os.Getenv("CI") != "" || os.Getenv("ENVCTL_TEST_REQUIRE") != "" {
-			t.Fatal("docker-registry is needed; `make test` gets it:", err)
-		}
-		t.Skip("docker-registry is needed; `make test` gets it:", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	hash, err := bcrypt.GenerateFromPassword([]byte(registryPassword), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := folder(t, map[string]string{"htpasswd": registryUser + ":" + string(hash) + "\n"})
-	config := filepath.Join(dir, "config.yml")
-	write(t, config, fmt.Sprintf("version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: %q\nhttp:\n  addr: %s\n"+
-		"auth:\n  htpasswd:\n    realm: test\n    path: %q\n", filepath.Join(dir, "data"), address, filepath.Join(dir, "htpasswd")))
-	var said bytes.Buffer
-	cmd := exec.Command(program, "serve", config)
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-	})
-	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	deadline := time.After(time.Minute)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("docker-registry ended: %v\n%s", err, said.String())
-		case <-deadline:
-			t.Fatal("docker-registry does not answer")
-		case <-tick.C:
-			if resp, err := plain.Get("http://" + address + "/v2/"); err == nil {
-				_ = resp.Body.Close()
-				return address
-			}
-		}
-	}
-}
-
-// push puts a small image into the registry and takes it off the engine.
-func (w *world) push(ref string) {
+// push puts an image of small layers into the registry and takes it off the engine.
+func (w *world) push(ref string, layers ...[]byte) {
 	w.t.Helper()
 	platform, err := w.p.Platform(w.ctx)
 	w.must(err)
-	loaded, err := w.p.api.ImageLoad(w.ctx, foreignImage(w.t, ref, platform))
+	loaded, err := w.p.api.ImageLoad(w.ctx, imageArchive(w.t, ref, platform, layers...))
 	w.must(err)
 	_, err = io.Copy(io.Discard, loaded.Body)
 	w.must(errors.Join(err, loaded.Body.Close()))
+	w.send(ref)
+}
+
+// send puts an image of the engine into a registry and takes it off the engine.
+func (w *world) send(ref string) {
+	w.t.Helper()
 	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{Username: registryUser, Password: registryPassword})
 	w.must(err)
 	body, err := w.p.api.ImagePush(w.ctx, ref, image.PushOptions{RegistryAuth: auth})
@@ -115,7 +60,7 @@ func login(address, password string) string {
 }
 
 func TestPrivateRegistry(t *testing.T) {
-	address := privateRegistry(t)
+	address := registrytest.Start(t, registryUser+":"+registryPassword)
 	w := newWorld(t)
 	ref := address + "/dockertest/private:1"
 	w.push(ref)
