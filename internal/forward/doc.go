@@ -1,6 +1,6 @@
 // Package forward carries TCP connections from this computer into the network of an environment whose engine is
 // elsewhere. Inside stands a small container; in it runs, started through the engine's own API, an SSH server that
-// speaks over its standard input and output and opens connections (RFC 4254, direct-tcpip). On this computer a
+// speaks over its standard input and output and opens connections. On this computer a
 // Forwarder listens on 127.0.0.1 and carries each connection through. So whatever reaches the engine, ssh or TLS,
 // is enough for its ports too. How the stream comes to be is left to the caller.
 package forward

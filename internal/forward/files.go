@@ -38,12 +38,17 @@ type Taken struct {
 
 // State is how a forward is, as it says itself.
 type State struct {
-	PID   int     `json:"pid"`
-	Table string  `json:"table"` // digest of the table that it follows
-	Up    bool    `json:"up"`    // the link is
-	Error string  `json:"error,omitempty"`
-	Taken []Taken `json:"taken,omitempty"`
+	PID    int     `json:"pid"`
+	Speaks int     `json:"speaks"` // see speaks
+	Table  string  `json:"table"`  // digest of the table that it follows
+	Up     bool    `json:"up"`     // the link is
+	Error  string  `json:"error,omitempty"`
+	Taken  []Taken `json:"taken,omitempty"`
 }
+
+// speaks is what the two ends of a link say to each other. The end inside is replaced with envctl; with another number
+// the process on this computer is too.
+const speaks = 2
 
 // Follows reports whether the state is one that t led to.
 func (s State) Follows(t Table) bool { return s.Table == t.digest() }
@@ -51,8 +56,10 @@ func (s State) Follows(t Table) bool { return s.Table == t.digest() }
 // Dir is a forward's folder.
 type Dir string
 
-// LockPath is held by the process while it runs; LogPath is what it says.
+// LockPath is held by the process while it runs.
 func (d Dir) LockPath() string { return filepath.Join(string(d), "lock") }
+
+func (d Dir) statePath() string { return filepath.Join(string(d), "state.json") }
 
 // LogPath is the process's log.
 func (d Dir) LogPath() string { return filepath.Join(string(d), "log") }
@@ -76,11 +83,11 @@ func (d Dir) RemoveTable() error {
 }
 
 // WriteState says how the process is.
-func (d Dir) WriteState(s State) error { return d.write("state.json", s) }
+func (d Dir) WriteState(s State) error { return d.write(filepath.Base(d.statePath()), s) }
 
 // State gives how the process said it is, if it still runs.
 func (d Dir) State() (s State, err error) {
-	err = d.read("state.json", &s)
+	err = d.read(filepath.Base(d.statePath()), &s)
 	return s, err
 }
 

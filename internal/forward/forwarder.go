@@ -34,6 +34,7 @@ type Forwarder struct {
 	linked    chan struct{} // closed and replaced when link changes
 	state     State
 	listeners map[Port]net.Listener
+	closed    bool
 	wg        sync.WaitGroup
 }
 
@@ -105,10 +106,13 @@ func (f *Forwarder) set(l *Link, err error) {
 }
 
 // Listen makes the ports that are listened on those of the table. Connections through others go on to their end. What
-// could not be had is in the state, and tried again with the next call.
+// could not be had is in the state, and tried again with the next call. Once Run has ended it does nothing.
 func (f *Forwarder) Listen(ctx context.Context, t Table) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
 	if f.listeners == nil {
 		f.listeners = map[Port]net.Listener{}
 	}
@@ -148,7 +152,7 @@ func (f *Forwarder) close() {
 	for _, l := range f.listeners {
 		_ = l.Close()
 	}
-	f.listeners = nil
+	f.listeners, f.closed = nil, true
 }
 
 func (f *Forwarder) accept(ctx context.Context, l net.Listener, p Port) {
@@ -173,18 +177,18 @@ func (f *Forwarder) accept(ctx context.Context, l net.Listener, p Port) {
 func (f *Forwarder) carry(ctx context.Context, c net.Conn, p Port) {
 	link, err := f.await(ctx)
 	if err != nil {
-		reset(c)
+		reset(c.(*net.TCPConn))
 		return
 	}
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout+time.Second)
-	t, err := link.DialContext(dialing, "tcp", p.To)
+	t, err := link.dial(dialing, p.To)
 	cancel()
 	if err != nil {
 		f.Log.Warn("connect", "port", p.Listen, "to", p.To, "error", err)
-		reset(c)
+		reset(c.(*net.TCPConn))
 		return
 	}
-	join(ctx, c, t.(half))
+	join(ctx, c.(*net.TCPConn), t)
 }
 
 // await gives the link, waiting a while for one.

@@ -72,22 +72,14 @@ func Serve(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// directOpen is what opens a direct-tcpip channel: RFC 4254 section 7.2.
-type directOpen struct {
-	Host       string
-	Port       uint32
-	OriginHost string
-	OriginPort uint32
-}
-
 func direct(ctx context.Context, nc ssh.NewChannel) {
-	var open directOpen
-	if nc.ChannelType() != "direct-tcpip" || ssh.Unmarshal(nc.ExtraData(), &open) != nil {
-		_ = nc.Reject(ssh.UnknownChannelType, "only direct-tcpip is served")
+	var to target
+	if nc.ChannelType() != channelType || ssh.Unmarshal(nc.ExtraData(), &to) != nil {
+		_ = nc.Reject(ssh.UnknownChannelType, "only "+channelType+" is served")
 		return
 	}
 	dialer := net.Dialer{Timeout: dialTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(open.Host, strconv.Itoa(int(open.Port))))
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
 	if err != nil {
 		_ = nc.Reject(ssh.ConnectionFailed, err.Error())
 		return
@@ -97,44 +89,11 @@ func direct(ctx context.Context, nc ssh.NewChannel) {
 		_ = conn.Close()
 		return
 	}
+	t := newTunnel(channel)
 	var wg sync.WaitGroup
-	wg.Go(func() { ssh.DiscardRequests(requests) })
-	join(ctx, conn, channel)
+	wg.Go(func() { t.hear(requests) })
+	join(ctx, conn.(*net.TCPConn), t)
 	wg.Wait()
-}
-
-// half is a connection of which one direction can end before the other.
-type half interface {
-	io.ReadWriteCloser
-	CloseWrite() error
-}
-
-// join copies both ways until both directions have ended, and passes the end of each on.
-func join(ctx context.Context, a, b io.ReadWriteCloser) {
-	end := func() { _ = a.Close(); _ = b.Close() }
-	defer end()
-	defer context.AfterFunc(ctx, end)()
-	one := func(to, from io.ReadWriteCloser) {
-		_, err := io.Copy(to, from)
-		if h, ok := to.(half); ok && err == nil {
-			err = h.CloseWrite()
-		}
-		if err != nil {
-			end()
-		}
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { one(a, b) })
-	one(b, a)
-	wg.Wait()
-}
-
-// reset ends a connection so that the other end sees a refusal, not an empty answer.
-func reset(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = c.Close()
 }
 
 var errSilent = fmt.Errorf("nothing was heard for %s", dead)

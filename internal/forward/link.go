@@ -2,8 +2,10 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -17,8 +19,9 @@ type Link struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu    sync.Mutex
-	cause error
+	mu     sync.Mutex
+	cause  error
+	closed bool
 }
 
 // Connect agrees with the end inside over conn, which is the link's from then on.
@@ -77,9 +80,60 @@ func (l *Link) lose(err error) {
 	}
 }
 
-// DialContext connects to an address of the environment's network.
-func (l *Link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return l.client.DialContext(ctx, network, address)
+// DialContext connects to an address of the environment's network. The connection has no deadlines, and its reads end
+// with io.EOF only where the other end said that this was all.
+func (l *Link) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
+	t, err := l.dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func (l *Link) dial(ctx context.Context, address string) (*tunnel, error) {
+	host, portText, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	type opened struct {
+		t   *tunnel
+		err error
+	}
+	result := make(chan opened) // without a buffer: what nobody waits for any more is closed again
+	open := func() {
+		c, requests, err := l.client.OpenChannel(channelType, ssh.Marshal(target{host, uint32(port)}))
+		if err != nil {
+			select {
+			case result <- opened{err: err}:
+			case <-ctx.Done():
+			}
+			return
+		}
+		t := newTunnel(c)
+		select {
+		case result <- opened{t: t}:
+		case <-ctx.Done():
+			_ = c.Close()
+		}
+		t.hear(requests)
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil, errors.New("the link is closed")
+	}
+	l.wg.Go(open)
+	l.mu.Unlock()
+	select {
+	case o := <-result:
+		return o.t, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // Done is closed when the link is lost.
@@ -94,6 +148,9 @@ func (l *Link) Err() error {
 
 // Close ends the link and all that goes through it.
 func (l *Link) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
 	l.cancel()
 	err := l.client.Close()
 	l.wg.Wait()
