@@ -222,6 +222,17 @@ func (s *Spec) checkNames() hcl.Diagnostics {
 		}
 		taken[name] = in
 	}
+	ours := []addr.Addr{{Kind: addr.Forward, Name: "default"}}
+	for _, in := range s.instances {
+		if in.machine != nil {
+			ours = append(ours, in.addr.Sibling(addr.Sandbox), in.addr.Sibling(addr.Relay))
+		}
+	}
+	for _, a := range ours {
+		if in := taken[a.DNS()]; in != nil {
+			diags = append(diags, fault(CodeDuplicate, in.decl.block.DefRange(), "A name of envctl's own", "The name %q is that of %s, which envctl itself may run. Give %s another name.", a.DNS(), a, in.addr))
+		}
+	}
 	return diags
 }
 

@@ -49,7 +49,7 @@ func (e *evaluation) environment() *Environment {
 		if r.in.unknown != nil {
 			e.unknown = r.in.unknown
 		}
-		e.diags = append(e.diags, r.in.diags...)
+		e.diags = slices.Concat(e.diags, r.in.diags, in.udpElsewhere(s.Elsewhere))
 		delete(e.views, viewKey{in.decl.scope, in.addr}) // nobody else stands there
 	}
 	if _, trial := e.addresses.(standIn); trial {

@@ -19,6 +19,7 @@ type instance struct {
 	key     string
 	each    *eachValue
 	ports   []Port
+	udpAt   map[string]hcl.Range // where its UDP ports stand
 	machine *MachineDecl
 	// profiles are those of which one must be asked for; idle says that none was.
 	profiles []string
@@ -188,6 +189,12 @@ func (in *instance) readPorts(r *reader) {
 		seen[p.Name] = true
 		pinned[pin] = b.rangeOf("host")
 		in.ports = append(in.ports, p)
+		if p.Protocol == "udp" {
+			if in.udpAt == nil {
+				in.udpAt = map[string]hcl.Range{}
+			}
+			in.udpAt[p.Name] = b.at
+		}
 	}
 }
 

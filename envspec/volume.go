@@ -84,17 +84,6 @@ func (r *reader) mount(sc *scope) Volume {
 	return v
 }
 
-// notElsewhere refuses a folder of this computer where the engine is on another one.
-func (r *reader) notElsewhere(engine, folder string) {
-	if engine == "" {
-		return
-	}
-	r.report(fault(CodeNotAvailable, r.at, "A folder that the engine does not see",
-		"The Docker engine is on another computer (%s), so it cannot mount %s from this one. "+
-			"Copy single files in with file blocks and folders with build (COPY); keep data in a named volume, which has no folder as its source; "+
-			"or use an engine on this computer (docker context use).", engine, folder))
-}
-
 // sharedVolume gives the volume block that source refers to; nil where it is a folder.
 func (r *reader) sharedVolume(sc *scope) *decl {
 	a := r.body.Attributes["source"]
