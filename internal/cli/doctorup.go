@@ -9,6 +9,7 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/probe"
+	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 )
@@ -118,24 +119,41 @@ func (x *examination) examinePorts(ctx context.Context) []view.Check {
 		to = append(to, e.Endpoint)
 		targets = append(targets, probe.Target{Address: x.address(addr.Host, e.Endpoint), Hold: holdOf(e.Endpoint.Addr, holdOfContainer)})
 	}
+	carried := x.brokenForward()
 	var checks []view.Check
 	for i, r := range probe.All(ctx, targets) {
 		subject, address := to[i].String(), targets[i].Address
 		h := x.brokenEnd(to[i].Addr, false, to[i])
 		switch {
+		case carried != hop{}: // whatever answers here is something else
+			h = carried
 		case r.Reach == probe.Open:
 			checks = append(checks, sound(checkPort, subject, "%s", address))
 			continue
 		case h != hop{}:
 		case r.Reach == probe.Closed:
 			h = x.nothingListens(to[i])
+		case x.where.Remote:
+			h = hop{"nothing listens on this computer that would carry it to the engine: " + r.Error, `"envctl up" carries it again`}
 		default:
 			h = hop{"the engine does not offer it on this computer: " + r.Error,
-				"if the engine is on another computer its ports are there; else \"envctl restart " + runner(to[i].Addr).String() + "\" publishes it again"}
+				"\"envctl restart " + runner(to[i].Addr).String() + "\" publishes it again; if the engine is on another computer, ENVCTL_ENGINE=remote says so"}
 		}
 		checks = append(checks, broken(checkPort, subject, h.hint, "%s: %s", address, h.what))
 	}
 	return checks
+}
+
+// brokenForward says what is wrong on the way to an engine on another computer; the zero hop is nothing.
+func (x *examination) brokenForward() hop {
+	f := x.states[topology.ForwardAddr]
+	switch {
+	case !x.where.Remote || f.State == providers.Ready:
+		return hop{}
+	case f.State == providers.Starting:
+		return hop{"it is not carried from the engine's computer, " + stateText(f), "see that " + x.where.Host + " is reached from here; it comes back by itself"}
+	}
+	return hop{"it is not carried from the engine's computer: " + stateText(f), `"envctl up" carries it again`}
 }
 
 func holdOf(a addr.Addr, container time.Duration) time.Duration {

@@ -32,6 +32,7 @@ type session struct {
 	where      docker.EngineInfo    // where the engine is
 	helpers    topology.Helpers     // set where the spec has machines, or the engine is elsewhere
 	observed   []providers.Observed // what the engine has; the machines are added by observeMachines
+	lost       map[int]string       // ports that an engine could not have, whatever was seen, and whose they are
 	ports      *wire.Assignment
 	identities *identities
 	marks      marks
@@ -133,7 +134,7 @@ func (s *session) observe(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return s.assignPorts(taken(ctx, published))
+	return s.assignPorts(s.taken(ctx, published))
 }
 
 // place finds out where the engine is, on which depends what can be had of it.
@@ -181,6 +182,9 @@ func (s *session) assignPorts(taken wire.Taken) error {
 			in.RecordedGuest[owner] = recordedGuest(o)
 		}
 		for name, port := range o.Ports {
+			if _, lost := s.lost[port]; lost {
+				continue
+			}
 			in.RecordedHost[addr.Endpoint{Addr: owner, Port: name}] = port
 		}
 	}

@@ -92,6 +92,7 @@ func (s *session) up(planned *planFile) error {
 		err = s.upOnce(ctx, planned)
 		var taken *docker.PortTakenError
 		if try == 0 && errors.As(err, &taken) {
+			s.lose(taken)
 			s.say("Port %d was taken in the meantime; planning again.", taken.Port)
 			continue
 		}

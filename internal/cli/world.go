@@ -110,3 +110,26 @@ func taken(ctx context.Context, published []docker.PortInUse) wire.Taken {
 		return host(port)
 	}
 }
+
+// taken adds the ports that an engine could not have though they looked free from here.
+func (s *session) taken(ctx context.Context, published []docker.PortInUse) wire.Taken {
+	seen := taken(ctx, published)
+	return func(port int) (string, bool) {
+		if holder, is := seen(port); is {
+			return holder, true
+		}
+		holder, lost := s.lost[port]
+		return holder, lost
+	}
+}
+
+// lose has a port count as taken from now on.
+func (s *session) lose(taken *docker.PortTakenError) {
+	if s.lost == nil {
+		s.lost = map[int]string{}
+	}
+	s.lost[taken.Port] = "another process"
+	if taken.Engine != "" {
+		s.lost[taken.Port] += " on the engine's computer (" + taken.Engine + ")"
+	}
+}

@@ -59,7 +59,7 @@ func (p *Provider) createContainer(ctx context.Context, c providers.Change, body
 		err = beforeStart(ctx, c, id)
 	}
 	if err == nil {
-		err = startError(body, p.api.ContainerStart(ctx, id, container.StartOptions{}))
+		err = p.startError(ctx, body, p.api.ContainerStart(ctx, id, container.StartOptions{}))
 	}
 	if err == nil {
 		return nil
@@ -143,14 +143,14 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 		return err
 	}
 	if c.Observed.State == providers.Failed && c.Observed.Detail == unhealthy && !changed {
-		return startError(body, p.api.ContainerRestart(ctx, id, container.StopOptions{}))
+		return p.startError(ctx, body, p.api.ContainerRestart(ctx, id, container.StopOptions{}))
 	}
 	// Starting one that runs is no error.
 	err := p.api.ContainerStart(ctx, id, container.StartOptions{})
 	if err != nil && strings.Contains(err.Error(), "paused") {
 		err = p.api.ContainerUnpause(ctx, id)
 	}
-	return startError(body, err)
+	return p.startError(ctx, body, err)
 }
 
 func beforeStart(ctx context.Context, c providers.Change, id string) error {
@@ -161,14 +161,14 @@ func beforeStart(ctx context.Context, c providers.Change, id string) error {
 }
 
 // startError says which port a container could not have.
-func startError(body *envspec.Container, err error) error {
+func (p *Provider) startError(ctx context.Context, body *envspec.Container, err error) error {
 	if err == nil {
 		return nil
 	}
 	if body.GPUs != 0 && strings.Contains(err.Error(), "could not select device driver") {
 		return fmt.Errorf("starting it: this engine offers no GPU; install the NVIDIA container toolkit on its host, or leave `gpus` out: %w", err)
 	}
-	err = asPortTaken(fmt.Errorf("starting it: %w", err))
+	err = p.asPortTaken(ctx, fmt.Errorf("starting it: %w", err))
 	if taken, ok := errors.AsType[*PortTakenError](err); ok {
 		for _, port := range body.Ports {
 			if port.Host == taken.Port {

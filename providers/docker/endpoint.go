@@ -1,26 +1,29 @@
 package docker
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/docker/docker/client"
 )
 
 // endpoint is a Docker engine and how it came to be chosen.
 type endpoint struct {
-	host   string // "unix:///var/run/docker.sock"
-	from   string // in words, what named it
-	tlsDir string // holds ca.pem, cert.pem and key.pem; "" is no TLS
-	verify bool   // check the engine's certificate
+	host string // "unix:///var/run/docker.sock"
+	from string // in words, what named it
+	tls  tlsFiles
 }
 
 // local reports whether the engine shares this computer's file system, and for Linux its network.
@@ -31,24 +34,25 @@ func (e endpoint) local() bool {
 
 // client gives a client that has not dialled yet. Its API version is agreed on later.
 func (e endpoint) client() (*client.Client, error) {
-	var opts []client.Opt
 	u, err := url.Parse(e.host)
+	switch {
+	case err != nil:
+		return nil, err
+	case u.Scheme == "ssh":
+		dial, err := sshDialer(u)
+		if err != nil {
+			return nil, err
+		}
+		return client.NewClientWithOpts(client.WithHost("http://docker.invalid"), client.WithDialContext(dial))
+	case e.local() || !e.tls.on: // a socket needs no TLS, whatever else is set
+		return client.NewClientWithOpts(client.WithHost(e.host))
+	}
+	config, err := e.tls.config()
 	if err != nil {
 		return nil, err
 	}
-	if u.Scheme == "ssh" {
-		opts = append(opts, client.WithHost("http://docker.invalid"), client.WithDialContext(sshDialer(u)))
-	} else {
-		opts = append(opts, client.WithHost(e.host))
-	}
-	if e.tlsDir != "" {
-		ca := filepath.Join(e.tlsDir, "ca.pem")
-		if !e.verify {
-			ca = ""
-		}
-		opts = append(opts, client.WithTLSClientConfig(ca, filepath.Join(e.tlsDir, "cert.pem"), filepath.Join(e.tlsDir, "key.pem")))
-	}
-	return client.NewClientWithOpts(opts...)
+	carrier := &http.Client{Transport: &http.Transport{TLSClientConfig: config}, CheckRedirect: client.CheckRedirect}
+	return client.NewClientWithOpts(client.WithHTTPClient(carrier), client.WithHost(e.host))
 }
 
 // config is the part of the Docker client's configuration that matters here.
@@ -104,24 +108,49 @@ func loadConfig(dir string, getenv func(string) string) (config, error) {
 // chooseEndpoint follows the docker command: DOCKER_HOST, DOCKER_CONTEXT, the configuration's current
 // context, the default.
 func chooseEndpoint(c config, getenv func(string) string) (endpoint, error) {
-	if host := getenv("DOCKER_HOST"); host != "" {
-		e := endpoint{host: host, from: "DOCKER_HOST"}
-		if verify := getenv("DOCKER_TLS_VERIFY"); verify != "" || getenv("DOCKER_CERT_PATH") != "" {
-			e.tlsDir, e.verify = getenv("DOCKER_CERT_PATH"), verify != ""
-			if e.tlsDir == "" {
-				e.tlsDir = c.dir
-			}
-		}
-		return e, nil
-	}
+	host := getenv("DOCKER_HOST")
 	name, from := getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
 	if name == "" {
 		name, from = c.CurrentContext, "the current context of "+filepath.Join(c.dir, "config.json")
 	}
-	if name == "" || name == "default" {
-		return endpoint{host: client.DefaultDockerHost, from: "the default for " + runtime.GOOS}, nil
+	if host == "" && name != "" && name != "default" {
+		return contextEndpoint(c, name, from)
 	}
-	return contextEndpoint(c, name, from)
+	e := endpoint{host: client.DefaultDockerHost, from: "the default for " + runtime.GOOS, tls: tlsOfEnvironment(c.dir, getenv)}
+	switch {
+	case host != "":
+		var err error
+		if e.host, err = parseHost(host); err != nil {
+			return endpoint{}, err
+		}
+		e.from = "DOCKER_HOST"
+	case e.tls.on:
+		e.host, e.from = "tcp://localhost:2376", "the default with TLS"
+	}
+	return e, nil
+}
+
+// parseHost reads an engine's address as the docker command reads DOCKER_HOST.
+func parseHost(host string) (string, error) {
+	proto, rest, found := strings.Cut(strings.TrimSpace(host), "://")
+	if !found {
+		proto, rest = "tcp", proto
+	}
+	switch proto {
+	case "ssh":
+		return proto + "://" + rest, nil
+	case "unix":
+		return "unix://" + cmp.Or(rest, "/var/run/docker.sock"), nil
+	case "npipe":
+		return "npipe://" + cmp.Or(rest, "//./pipe/docker_engine"), nil
+	case "tcp":
+		u, err := url.Parse("tcp://" + rest)
+		if err != nil {
+			return "", fmt.Errorf("DOCKER_HOST: %w", err)
+		}
+		return "tcp://" + net.JoinHostPort(cmp.Or(u.Hostname(), "localhost"), cmp.Or(u.Port(), "2375")) + u.Path, nil
+	}
+	return "", fmt.Errorf("DOCKER_HOST is %q, where no Docker engine can be: write unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST", redacted(host))
 }
 
 // contextEndpoint reads a context from where docker keeps it, a folder named by the hash of its name.
@@ -146,10 +175,8 @@ func contextEndpoint(c config, name, from string) (endpoint, error) {
 	if !ok || docker.Host == "" {
 		return endpoint{}, fmt.Errorf("docker context %q (from %s) names no Docker engine; choose another with `docker context use`", name, from)
 	}
-	e := endpoint{host: docker.Host, from: fmt.Sprintf("context %q, %s", name, from)}
-	tlsDir := filepath.Join(c.dir, "contexts", "tls", id, "docker")
-	if _, err := os.Stat(filepath.Join(tlsDir, "ca.pem")); err == nil {
-		e.tlsDir, e.verify = tlsDir, !docker.SkipTLSVerify
-	}
-	return e, nil
+	return endpoint{
+		host: docker.Host, from: fmt.Sprintf("context %q, %s", name, from),
+		tls: tlsOfContext(filepath.Join(c.dir, "contexts", "tls", id, "docker"), docker.SkipTLSVerify),
+	}, nil
 }

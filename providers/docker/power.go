@@ -33,7 +33,7 @@ func (p *Provider) Start(ctx context.Context, o providers.Observed) error {
 		err = p.api.ContainerUnpause(ctx, o.Handle)
 	}
 	if err != nil {
-		return p.explain(asPortTaken(fmt.Errorf("starting %s: %w", o.Addr, err)))
+		return p.explain(p.asPortTaken(ctx, fmt.Errorf("starting %s: %w", o.Addr, err)))
 	}
 	return nil
 }

@@ -114,13 +114,17 @@ func (p *Provider) Ping(ctx context.Context) error {
 // connect agrees on the API version once. The client can do so by itself, but races when its first
 // calls come at the same time.
 func (p *Provider) connect(ctx context.Context) error {
-	p.connecting.Lock()
-	connected := p.connected
-	p.connecting.Unlock()
-	if connected {
+	if p.answered() {
 		return nil
 	}
 	return p.Ping(ctx)
+}
+
+// answered reports whether the engine ever did.
+func (p *Provider) answered() bool {
+	p.connecting.Lock()
+	defer p.connecting.Unlock()
+	return p.connected
 }
 
 // Prepare pulls or builds a container's image, unless it is there.

@@ -262,6 +262,10 @@ func TestNoEngine(t *testing.T) {
 	if !errors.Is(err, ErrNoEngine) || !strings.Contains(err.Error(), gone) || !strings.Contains(err.Error(), "DOCKER_HOST") {
 		t.Errorf("error %v", err)
 	}
+	here, there := &PortTakenError{Port: 80}, &PortTakenError{Port: 80, Engine: "ssh://box"}
+	if !strings.Contains(here.Error(), "port 80 of this computer") || !strings.Contains(there.Error(), "port 80 of the engine's computer (ssh://box)") {
+		t.Errorf("%v; %v", here, there)
+	}
 	if _, err := New(Options{Getenv: env(map[string]string{"DOCKER_CONTEXT": "colima"}), ConfigDir: dir}); err == nil || !strings.Contains(err.Error(), `"colima"`) {
 		t.Errorf("a context that is not there: %v", err)
 	}
