@@ -343,8 +343,18 @@ func TestAnEngineOnAnotherComputer(t *testing.T) {
 			}
 			return nil
 		})
+		for _, c := range e.doctor() {
+			if c.Name == "port" && (c.OK || !strings.Contains(c.Detail, "not carried from the engine's computer") || !strings.Contains(c.Hint, "envctl up")) {
+				t.Errorf("doctor says %+v", c)
+			}
+		}
 		e.must("up")
 		reach()
+		for _, c := range e.doctor() {
+			if !c.OK {
+				t.Errorf("doctor says %+v", c)
+			}
+		}
 	})
 	t.Run("a folder of this computer is refused", func(t *testing.T) {
 		e.edit("env.envctl.hcl", "port \"http\" {", "volume \"src\" {\n    source = \".\"\n    target = \"/src\"\n  }\n  port \"http\" {")
