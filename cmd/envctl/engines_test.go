@@ -350,11 +350,6 @@ func TestAnEngineOnAnotherComputer(t *testing.T) {
 		}
 		e.must("up")
 		reach()
-		for _, c := range e.doctor() {
-			if !c.OK {
-				t.Errorf("doctor says %+v", c)
-			}
-		}
 	})
 	t.Run("a folder of this computer is refused", func(t *testing.T) {
 		e.edit("env.envctl.hcl", "port \"http\" {", "volume \"src\" {\n    source = \".\"\n    target = \"/src\"\n  }\n  port \"http\" {")
