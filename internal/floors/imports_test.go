@@ -19,7 +19,7 @@ const module = "github.com/envctl/envctl"
 var floors = [][]string{
 	{ // words that every part shares, and what needs nothing but them
 		"internal/addr", "internal/blob", "internal/secret", "internal/event", "internal/guestproto",
-		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/forward", "internal/probe", "internal/assets", "internal/lock", "internal/fetch", "internal/egress", "internal/tarball", "internal/volume", "internal/registrytest",
+		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/heard", "internal/forward", "internal/probe", "internal/assets", "internal/lock", "internal/fetch", "internal/egress", "internal/tarball", "internal/volume", "internal/registrytest",
 		"templates", "internal/floors",
 	},
 	{"internal/userconfig"},

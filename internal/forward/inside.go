@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 const (
@@ -48,16 +50,15 @@ func Serve(ctx context.Context, conn net.Conn) error {
 	// Whoever may start programs in this container has shown the engine who he is.
 	config := &ssh.ServerConfig{NoClientAuth: true}
 	config.AddHostKey(signer)
-	heard := &hearing{Conn: conn}
-	heard.touch()
-	sc, channels, requests, err := ssh.NewServerConn(heard, config)
+	client := &hearing{Conn: conn, last: heard.New()}
+	sc, channels, requests, err := ssh.NewServerConn(client, config)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { ssh.DiscardRequests(requests) }) // which answers them
-	wg.Go(func() { heard.watch(ctx, func() { _ = sc.Close() }) })
+	wg.Go(func() { client.watch(ctx, func() { _ = sc.Close() }) })
 	stop := context.AfterFunc(ctx, func() { _ = sc.Close() })
 	for nc := range channels {
 		wg.Go(func() { direct(ctx, nc) })

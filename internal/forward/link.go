@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 // Link is a connection to the end inside. It may be used at once by many.
@@ -26,8 +28,7 @@ type Link struct {
 
 // Connect agrees with the end inside over conn, which is the link's from then on.
 func Connect(ctx context.Context, conn net.Conn) (*Link, error) {
-	h := &hearing{Conn: conn}
-	h.touch()
+	h := &hearing{Conn: conn, last: heard.New()}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	// Whom it speaks to, the engine's API has made sure of: the end inside makes its key when it starts.
 	config := &ssh.ClientConfig{User: "forward", HostKeyCallback: ssh.InsecureIgnoreHostKey()} //nolint:gosec // see above

@@ -6,8 +6,9 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 // Stream makes a connection of a program's input and output. It has no deadlines: Close ends a read or a write.
@@ -42,15 +43,13 @@ func (streamAddr) String() string  { return "stream" }
 // hearing is a connection that knows when something last came through it.
 type hearing struct {
 	net.Conn
-	heard atomic.Int64
+	last *heard.Mark
 }
-
-func (h *hearing) touch() { h.heard.Store(time.Now().UnixNano()) }
 
 func (h *hearing) Read(b []byte) (int, error) {
 	n, err := h.Conn.Read(b)
 	if n > 0 {
-		h.touch()
+		h.last.Touch()
 	}
 	return n, err
 }
@@ -65,7 +64,7 @@ func (h *hearing) watch(ctx context.Context, lose func()) {
 			return
 		case <-tick.C:
 		}
-		if time.Since(time.Unix(0, h.heard.Load())) > dead {
+		if h.last.Silence() > dead {
 			lose()
 			return
 		}

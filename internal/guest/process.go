@@ -81,19 +81,20 @@ func (p *process) run(ctx context.Context, stdout, stderr io.Writer) (uint32, er
 type copying struct {
 	from io.Reader
 	to   io.Writer
-	// since is when the last read began, in Unix nanoseconds; 0 while what was read is being
-	// written, however slow the other end is; -1 after the end.
-	since atomic.Int64
+	// since is when the last read began; nil while what was read is being written, however slow the other end is.
+	since atomic.Pointer[time.Time]
+	ended atomic.Bool
 }
 
 func (c *copying) run() {
 	buf := make([]byte, 64<<10)
-	defer c.since.Store(-1)
+	defer c.ended.Store(true)
 	failed := false
 	for {
-		c.since.Store(time.Now().UnixNano())
+		began := time.Now()
+		c.since.Store(&began)
 		n, err := c.from.Read(buf)
-		c.since.Store(0)
+		c.since.Store(nil)
 		if n > 0 && !failed {
 			_, werr := c.to.Write(buf[:n])
 			failed = werr != nil // then drain, so that the program is not blocked
@@ -106,13 +107,14 @@ func (c *copying) run() {
 
 // touch begins the wait anew, where one is under way.
 func (c *copying) touch() {
-	if since := c.since.Load(); since > 0 {
-		c.since.CompareAndSwap(since, time.Now().UnixNano())
+	if since := c.since.Load(); since != nil {
+		now := time.Now()
+		c.since.CompareAndSwap(since, &now)
 	}
 }
 
 // idle reports whether nothing came for d.
 func (c *copying) idle(d time.Duration) bool {
 	since := c.since.Load()
-	return since == -1 || since > 0 && time.Since(time.Unix(0, since)) >= d
+	return c.ended.Load() || since != nil && time.Since(*since) >= d
 }

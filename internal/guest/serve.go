@@ -15,6 +15,7 @@ import (
 
 	"github.com/envctl/envctl/internal/carrier"
 	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/internal/heard"
 )
 
 // Serve greets on stdout and answers SSH over the two pipes until they end or ctx does. When it
@@ -55,8 +56,8 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 
 	config := &ssh.ServerConfig{NoClientAuth: true, ServerVersion: "SSH-2.0-envctl-guest"}
 	config.AddHostKey(key)
-	heard := &heardConn{Conn: conn}
-	sc, channels, requests, err := ssh.NewServerConn(heard, config)
+	client := &heardConn{Conn: conn, last: heard.New()}
+	sc, channels, requests, err := ssh.NewServerConn(client, config)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -66,7 +67,7 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 	s := &server{machine: m, conn: sc, log: log, forwards: map[string]*forward{}}
 	silent := make(chan struct{})
 	s.watch = sync.OnceFunc(func() {
-		s.wg.Go(func() { heard.endOnSilence(ctx, silenceLimit, func() { close(silent) }) })
+		s.wg.Go(func() { client.endOnSilence(ctx, silenceLimit, func() { close(silent) }) })
 	})
 	done := make(chan struct{})
 	go func() {

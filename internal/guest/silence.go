@@ -3,8 +3,9 @@ package guest
 import (
 	"context"
 	"net"
-	"sync/atomic"
 	"time"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 // silenceLimit is how long a client that sends keepalives may say nothing. It is longer than the client itself
@@ -14,13 +15,13 @@ const silenceLimit = 20 * time.Second
 // heardConn notes when something came.
 type heardConn struct {
 	net.Conn
-	at atomic.Int64 // Unix time in nanoseconds
+	last *heard.Mark
 }
 
 func (c *heardConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.at.Store(time.Now().UnixNano())
+		c.last.Touch()
 	}
 	return n, err
 }
@@ -36,7 +37,7 @@ func (c *heardConn) endOnSilence(ctx context.Context, limit time.Duration, end f
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if time.Since(time.Unix(0, c.at.Load())) > limit {
+			if c.last.Silence() > limit {
 				end()
 				return
 			}

@@ -4,14 +4,15 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 func TestSilentClientIsLeft(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	here, there := net.Pipe()
 	defer here.Close()
-	c := &heardConn{Conn: there}
-	c.at.Store(time.Now().UnixNano())
+	c := &heardConn{Conn: there, last: heard.New()}
 	go func() { // it reads until the pipe ends
 		buf := make([]byte, 1)
 		for {

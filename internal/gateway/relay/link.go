@@ -7,10 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 // guestHost is where the machine's own programs listen and connect.
@@ -69,11 +70,9 @@ type session struct {
 	listeners *listeners
 	// lost is done when the link is.
 	lost context.Context
-	// heard is when something last came from the machine, in nanoseconds of Unix time.
-	heard atomic.Int64
+	// heard is when something last came from the machine.
+	heard *heard.Mark
 }
-
-func (s *session) touch() { s.heard.Store(time.Now().UnixNano()) }
 
 // keeper keeps a link up, for ever.
 type keeper struct {
@@ -190,8 +189,7 @@ func (k *keeper) attempt(ctx context.Context) (Link, error) {
 // hold offers the link until it is lost or ctx ends, and returns why it was lost. The link is closed then.
 func (k *keeper) hold(ctx context.Context, link Link) error {
 	lost, lose := context.WithCancelCause(context.Background())
-	s := &session{link: link, listeners: newListeners(link), lost: lost}
-	s.touch()
+	s := &session{link: link, listeners: newListeners(link), lost: lost, heard: heard.New()}
 	// This one is left behind where even closing the link does not end it.
 	go func() {
 		err := link.Wait()
@@ -238,7 +236,7 @@ func (k *keeper) check(s *session, lose context.CancelCauseFunc) {
 			asking = true
 			go func() {
 				if _, _, err := s.link.SendRequest("keepalive@openssh.com", true, nil); err == nil {
-					s.touch()
+					s.heard.Touch()
 				}
 				answered <- struct{}{}
 			}()
@@ -253,7 +251,7 @@ func (k *keeper) check(s *session, lose context.CancelCauseFunc) {
 			asking = false
 		default:
 		}
-		if silence := time.Since(time.Unix(0, s.heard.Load())); silence > k.timing.dead {
+		if silence := s.heard.Silence(); silence > k.timing.dead {
 			lose(fmt.Errorf("nothing heard from the machine for %s", silence.Round(time.Second)))
 			return
 		}

@@ -39,7 +39,7 @@ func splice(ctx context.Context, s *session, m *meter, local net.Conn, remote io
 		}
 	})
 	wg.Go(func() {
-		err := pipe(local, remote, &m.out, s.touch)
+		err := pipe(local, remote, &m.out, s.heard.Touch)
 		switch {
 		case !s.link.Alive():
 			abort(errCut)

@@ -152,7 +152,7 @@ func (c *Conn) watch(keepalive, dead time.Duration) {
 			return
 		case <-tick.C:
 		}
-		if silence := time.Since(c.cmd.Heard()); silence > dead {
+		if silence := c.cmd.Silence(); silence > dead {
 			c.lose(fmt.Errorf("nothing was heard from %s for %s: it was switched off or restarted, or the network is gone", c.client.URL(), silence.Round(time.Second)))
 			return
 		}

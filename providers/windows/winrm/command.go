@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"time"
+
+	"github.com/envctl/envctl/internal/heard"
 )
 
 // The signals that a command can be sent ([MS-WSMV] 2.2.4.37).
@@ -42,7 +43,7 @@ type Command struct {
 	code    int32
 	err     error
 	cleaned chan struct{} // nothing of ours runs any more
-	heard   atomic.Int64  // Unix nanoseconds; see Heard
+	heard   *heard.Mark   // see Silence
 }
 
 // Start starts a command ([MS-WSMV] 3.1.4.11: Command). The command ends with ctx, as do reading and
@@ -66,8 +67,7 @@ func (s *Shell) Start(ctx context.Context, commandLine string, opts CommandOptio
 	if a.commandID == "" {
 		return nil, fmt.Errorf("command: %w: it names no command", ErrBadAnswer)
 	}
-	c := &Command{shell: s, id: a.commandID, done: make(chan struct{}), cleaned: make(chan struct{})}
-	c.touch()
+	c := &Command{shell: s, id: a.commandID, done: make(chan struct{}), cleaned: make(chan struct{}), heard: heard.New()}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	c.stdin, c.stdout, c.stderr = newInput(c), newOutput(), newOutput()
 	if !s.add(c) {
@@ -118,11 +118,9 @@ func (c *Command) Wait() (int32, error) {
 // Done is closed when Wait would return.
 func (c *Command) Done() <-chan struct{} { return c.done }
 
-// Heard is when the command last showed a sign of life: output came, or it took its stdin. A long poll
+// Silence is how long the command has shown no sign of life: output that came, or stdin that it took. A long poll
 // that had nothing to say is none.
-func (c *Command) Heard() time.Time { return time.Unix(0, c.heard.Load()) }
-
-func (c *Command) touch() { c.heard.Store(time.Now().UnixNano()) }
+func (c *Command) Silence() time.Duration { return c.heard.Silence() }
 
 // Signal sends SignalTerminate or SignalCtrlC.
 func (c *Command) Signal(ctx context.Context, signal string) error {

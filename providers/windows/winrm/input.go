@@ -142,7 +142,7 @@ func (in *input) send() {
 			in.broken(in.command.shell.explain(err))
 			return
 		}
-		in.command.touch()
+		in.command.heard.Touch()
 		if last {
 			in.mu.Lock()
 			in.sent = true

@@ -65,7 +65,7 @@ func (c *Command) poll(l *link) (*answer, error) {
 
 func (c *Command) deliver(a *answer) error {
 	for _, chunk := range a.chunks {
-		c.touch()
+		c.heard.Touch()
 		var out *output
 		switch chunk.stream {
 		case "stdout":
