@@ -24,11 +24,11 @@ name. Without addresses, those of the spec; the sandbox and the gateway of a Win
 With --follow it goes on, also when a container is restarted or made anew, until all have ended or Ctrl-C.`,
 		Example: "  envctl logs --follow\n  envctl logs db booking --since 10m\n  envctl logs gateway.pas -n 20 --json",
 		RunE: func(_ *cobra.Command, args []string) error {
-			var err error
-			if opts.Since, err = instant(since, time.Now()); err != nil {
+			from, err := parseMoment(since)
+			if err != nil {
 				return usageError{err: err}
 			}
-			return a.logs(args, opts)
+			return a.logs(args, from, opts)
 		},
 	}
 	c.ValidArgsFunction = a.completeAddresses(0, nil, addr.Container, addr.Job, addr.Gateway, addr.Sandbox)
@@ -40,23 +40,30 @@ With --follow it goes on, also when a container is restarted or made anew, until
 	return c
 }
 
-// instant reads how long ago something was, or when. "" is the zero time.
-func instant(text string, now time.Time) (time.Time, error) {
+// moment is a time, or how long ago something was by the engine's clock, which dates the lines.
+type moment struct {
+	at       time.Time
+	ago      time.Duration
+	relative bool
+}
+
+// parseMoment reads how long ago something was, or when. "" is the zero time.
+func parseMoment(text string) (moment, error) {
 	if text == "" {
-		return time.Time{}, nil
+		return moment{}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
+		return moment{ago: d, relative: true}, nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
+			return moment{at: t}, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("--since %q is neither how long ago, as in 10m, nor a time, as in 2026-01-31T09:30:00Z", text)
+	return moment{}, fmt.Errorf("--since %q is neither how long ago, as in 10m, nor a time, as in 2026-01-31T09:30:00Z", text)
 }
 
-func (a *app) logs(names []string, opts providers.LogOptions) error {
+func (a *app) logs(names []string, since moment, opts providers.LogOptions) error {
 	ctx := a.interrupts.stop
 	s, err := a.open()
 	if err != nil {
@@ -70,6 +77,14 @@ func (a *app) logs(names []string, opts providers.LogOptions) error {
 	targets, err := logTargets(all, names)
 	if err != nil {
 		return err
+	}
+	opts.Since = since.at
+	if since.relative {
+		now, err := s.docker.Now(ctx)
+		if err != nil {
+			return err
+		}
+		opts.Since = now.Add(-since.ago)
 	}
 	out := view.NewLog(a.Out, targets, a.colorOut())
 	out.JSON, out.Times = a.json, opts.Timestamps

@@ -91,7 +91,11 @@ func (a *app) prune(o pruneOptions) error {
 	}
 	var images []docker.Image
 	if o.images || both {
-		if images, err = w.docker.UnusedImages(ctx, time.Now().Add(-settled)); err != nil {
+		now, err := w.docker.Now(ctx)
+		if err != nil {
+			return err
+		}
+		if images, err = w.docker.UnusedImages(ctx, now.Add(-settled)); err != nil {
 			return err
 		}
 	}

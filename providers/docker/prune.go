@@ -20,8 +20,9 @@ type Image struct {
 	Made  time.Time
 }
 
-// UnusedImages lists the images that envctl built and no container was made from, those made before a time, sorted by
-// name: a younger one may be on its way into a container. Steps on the way to an image count as parts of it.
+// UnusedImages lists the images that envctl built and no container was made from, those made before a time of the
+// engine's clock, sorted by name: a younger one may be on its way into a container. Steps on the way to an image count as
+// parts of it; those of a build that was cut short stand for themselves.
 func (p *Provider) UnusedImages(ctx context.Context, before time.Time) ([]Image, error) {
 	found, err := p.unused(ctx, before)
 	if err != nil {
@@ -41,7 +42,7 @@ func (p *Provider) UnusedImages(ctx context.Context, before time.Time) ([]Image,
 
 // RemoveUnused removes images that UnusedImages listed, unless a container uses them by now.
 func (p *Provider) RemoveUnused(ctx context.Context, images []Image) error {
-	found, err := p.unused(ctx, time.Now())
+	found, err := p.unused(ctx, time.Time{})
 	if err != nil {
 		return p.explain(err)
 	}
@@ -52,6 +53,7 @@ func (p *Provider) RemoveUnused(ctx context.Context, images []Image) error {
 	return p.explain(p.removeImages(ctx, found))
 }
 
+// unused takes no notice of when an image was made where before is zero.
 func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summary, error) {
 	if err := p.connect(ctx); err != nil {
 		return nil, err
@@ -64,8 +66,9 @@ func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summar
 	for _, c := range containers {
 		used[c.ImageID] = true
 	}
+	young := func(made time.Time) bool { return !before.IsZero() && !made.Before(before) }
 	var found []image.Summary
-	for _, label := range []string{labelInstance, labelShared} {
+	for _, label := range []string{labelEnvironment, labelShared} {
 		images, err := p.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
 		if err != nil {
 			return nil, err
@@ -73,7 +76,7 @@ func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summar
 		for _, img := range images {
 			there := func(f image.Summary) bool { return f.ID == img.ID }
 			theirs := len(img.RepoTags) > 0 && len(ours(img.RepoTags)) == 0 // a name that somebody gave it, and its reason to stay
-			if used[img.ID] || theirs || !time.Unix(img.Created, 0).Before(before) || slices.ContainsFunc(found, there) {
+			if used[img.ID] || theirs || young(time.Unix(img.Created, 0)) || slices.ContainsFunc(found, there) {
 				continue
 			}
 			// What BuildKit remembers makes an image that says it is as old as its last step.
@@ -84,7 +87,7 @@ func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summar
 			if err != nil {
 				return nil, err
 			}
-			if is.Metadata.LastTagTime.Before(before) {
+			if !young(is.Metadata.LastTagTime) {
 				img.Created = max(img.Created, is.Metadata.LastTagTime.Unix())
 				found = append(found, img)
 			}
