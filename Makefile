@@ -63,7 +63,7 @@ test: build ## every test, with the race detector, on a real engine
 	.ci/prerequisites engine image wixl winrm registry far
 	ENVCTL_TEST_REQUIRE=1 $(GO) test -race -timeout 30m $(TESTFLAGS) ./...
 
-test-faults: build ## kill -9, engines that stop or are full, stolen ports, with figures; FAULTFLAGS='-seed 7'
+test-faults: build ## kill -9, engines that stop or are full, clocks that leap, with figures; FAULTFLAGS='-seed 7'
 	.ci/faults $(FAULTFLAGS)
 
 demo: ## the quickstart from nothing: build, up, a request through it, an HL7 message

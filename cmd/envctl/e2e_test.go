@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,8 @@ type env struct {
 	dir   string
 	state string
 	vars  []string
+	// program is what runs as envctl; "" is this test.
+	program string
 	// seen collects all that envctl printed, for a search in it.
 	seen bytes.Buffer
 }
@@ -87,7 +90,7 @@ func needEngine(t *testing.T) {
 }
 
 func (e *env) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
+	cmd := exec.Command(cmp.Or(e.program, os.Args[0]), args...)
 	cmd.Dir = e.dir
 	cmd.Env = append(os.Environ(), asEnvctl+"=1", "ENVCTL_STATE_DIR="+e.state, "XDG_CONFIG_HOME="+e.state, "DBUS_SESSION_BUS_ADDRESS=")
 	cmd.Env = append(cmd.Env, e.vars...)

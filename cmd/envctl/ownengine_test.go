@@ -206,8 +206,13 @@ func TestFaultEngineRestarts(t *testing.T) {
 	for _, c := range []struct {
 		when string // a word of up's output
 		with syscall.Signal
-	}{{"RUN sleep 3", syscall.SIGTERM}, {"RUN sleep 3", syscall.SIGKILL}, {"not ready yet", syscall.SIGTERM}, {"not ready yet", syscall.SIGKILL}} {
-		t.Run(fmt.Sprint(c.when, " ", c.with), func(t *testing.T) {
+		kit  string
+	}{
+		{"RUN sleep 3", syscall.SIGTERM, "1"}, {"RUN sleep 3", syscall.SIGKILL, "1"}, {"RUN sleep 3", syscall.SIGKILL, "0"},
+		{"not ready yet", syscall.SIGTERM, "1"}, {"not ready yet", syscall.SIGKILL, "1"},
+	} {
+		t.Run(fmt.Sprint(c.when, " ", c.with, " ", c.kit), func(t *testing.T) {
+			e.vars = []string{"DOCKER_HOST=" + o.host(), "DOCKER_BUILDKIT=" + c.kit}
 			began := time.Now()
 			said, code := e.upUntil(c.when, func() { began = time.Now(); o.stop(c.with) })
 			noticed := time.Since(began)
@@ -226,7 +231,7 @@ func TestFaultEngineRestarts(t *testing.T) {
 			if changed := e.changes(); len(changed) > 0 {
 				t.Errorf("after up there is still to do: %+v", changed)
 			}
-			figure(t, "engine restart", "%v while %q: up ended after %s, right again after %s", c.with, c.when,
+			figure(t, "engine restart", "%v while %q, DOCKER_BUILDKIT=%s: up ended after %s, right again after %s", c.with, c.when, c.kit,
 				noticed.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 			e.must("down", "--volumes")
 			if left := o.docker("ps", "-aq"); len(left) > 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lock"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/providers"
 )
@@ -41,7 +42,7 @@ folder, name the instance with --name.`,
 }
 
 func (a *app) down(opts downOptions) error {
-	instances, err := a.instances(a.interrupts.stop)
+	instances, err := a.instances(a.interrupts.stop, opts)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (a *app) down(opts downOptions) error {
 // instances finds what is meant by the spec's folder, or by an instance's name, among all that is there. The
 // spec need not be right for that: its folder stands on what was made from it. In a folder, only that
 // environment's instance is meant, under the name that it has in the spec or had when it was made.
-func (a *app) instances(ctx context.Context) ([]providers.Instance, error) {
+func (a *app) instances(ctx context.Context, opts downOptions) ([]providers.Instance, error) {
 	dir, noSpec := a.specDir()
 	if noSpec != nil && a.instanceName() == "" {
 		return nil, noSpec
@@ -79,14 +80,18 @@ func (a *app) instances(ctx context.Context) ([]providers.Instance, error) {
 		return nil, err
 	}
 	named := slices.DeleteFunc(all, func(i providers.Instance) bool { return i.ID != id })
-	if a.instanceName() == "" {
+	if a.instanceName() == "" && len(named) > 0 {
 		return named, nil // the id is the folder's own
 	}
 	if noSpec == nil {
 		spec, _, _ := a.load() // for its name alone; what is wrong with it does not matter here
-		return slices.DeleteFunc(named, func(i providers.Instance) bool {
+		named = slices.DeleteFunc(named, func(i providers.Instance) bool {
 			return i.SpecDir != dir && (spec == nil || i.Environment != spec.Name)
-		}), nil
+		})
+		if len(named) == 0 && spec != nil && spec.Name != "" {
+			return w.unseen(ctx, providers.Instance{Environment: spec.Name, ID: id, SpecDir: dir}, opts)
+		}
+		return named, nil
 	}
 	if len(named) > 1 {
 		var names []string
@@ -96,6 +101,22 @@ func (a *app) instances(ctx context.Context) ([]providers.Instance, error) {
 		return nil, fmt.Errorf("several environments have an instance %q (%s); name the folder of the one that is meant with -C", id, join(names))
 	}
 	return named, nil
+}
+
+// unseen gives an instance of which the engine shows nothing, where there may be something of it all the same: a run is
+// at it, or was killed at it, or a build that was cut short left steps, which do not say whose they are.
+func (w *world) unseen(ctx context.Context, i providers.Instance, opts downOptions) ([]providers.Instance, error) {
+	if lock.Begun(w.lockDir(), i.Environment, i.ID) {
+		return []providers.Instance{i}, nil
+	}
+	if opts.keepImages {
+		return nil, nil
+	}
+	left, err := w.docker.HalfBuilt(ctx, i.Environment)
+	if !left || err != nil {
+		return nil, err
+	}
+	return []providers.Instance{i}, nil
 }
 
 func (a *app) downInstance(i providers.Instance, opts downOptions) error {
@@ -110,6 +131,12 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 		return err
 	}
 	defer held.Release()
+	if held.Killed() {
+		a.say("The run before this one was killed. Waiting until the engine has done what that asked of it.")
+		if err := w.docker.Settle(ctx, i); err != nil {
+			return err
+		}
+	}
 
 	observed, err := w.docker.Observe(ctx, i)
 	if err != nil {

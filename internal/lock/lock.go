@@ -37,7 +37,13 @@ func (h Holder) String() string {
 }
 
 // Lock is a held lock.
-type Lock struct{ f *flock.Flock }
+type Lock struct {
+	f      *flock.Flock
+	killed bool
+}
+
+// Killed reports whether whoever held the lock before did not live to give it up.
+func (l *Lock) Killed() bool { return l.killed }
 
 // Engine takes the lock under which host ports are allocated, one for all environments whose state lies
 // under dir.
@@ -48,7 +54,18 @@ func Engine(ctx context.Context, dir, command string, waiting func(Holder)) (*Lo
 // Instance takes the lock of one instance of an environment, under which it is planned and changed. It
 // lies in dir, not in the instance's own folder, so that the folder can go while it is held.
 func Instance(ctx context.Context, dir, environment, instance, command string, waiting func(Holder)) (*Lock, error) {
-	return Acquire(ctx, filepath.Join(dir, environment+"-"+instance+".lock"), command, waiting)
+	return Acquire(ctx, instancePath(dir, environment, instance), command, waiting)
+}
+
+// Begun reports whether a run has the lock of an instance, or had it when it was killed: there may be more of the
+// instance than can be seen yet.
+func Begun(dir, environment, instance string) bool {
+	_, err := os.Stat(instancePath(dir, environment, instance))
+	return err == nil
+}
+
+func instancePath(dir, environment, instance string) string {
+	return filepath.Join(dir, environment+"-"+instance+".lock")
 }
 
 const poll = 50 * time.Millisecond
@@ -100,7 +117,7 @@ func try(path, command string) (*Lock, error) {
 	if there, err := os.Stat(path); err != nil || !os.SameFile(held, there) {
 		return nil, f.Close()
 	}
-	l := &Lock{f: f}
+	l := &Lock{f: f, killed: readHolder(path).PID != 0}
 	if err := l.sign(command); err != nil {
 		return nil, errors.Join(err, l.Release())
 	}

@@ -102,6 +102,19 @@ func TestEndsWithItsProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !l.Killed() {
+		t.Error("it does not know that the one before was killed")
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	l, err = lock.Acquire(t.Context(), path, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Killed() {
+		t.Error("one that gave it up was not killed")
+	}
 	if err := l.Release(); err != nil {
 		t.Fatal(err)
 	}

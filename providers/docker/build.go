@@ -20,7 +20,7 @@ const lastLines = 20
 
 var (
 	noNetwork = regexp.MustCompile(`(?i)temporary failure (in name resolution|resolving)|could not resolve|name or service not known|network is unreachable|could not connect to|connection timed out|unable to connect|no such host|EAI_AGAIN|bad address|i/o timeout|dial tcp|failed to fetch|unable to locate package`)
-	lostImage = regexp.MustCompile(`(?i)no such image|unable to find image|image not found`)
+	lostImage = regexp.MustCompile(`(?i)no such (image|container)|unable to find image|image not found`)
 )
 
 // build makes the image ref. It is tagged as the last thing, so that an image that was built halfway is
@@ -85,7 +85,7 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 				return nil
 			}
 		case try == 0 && lostImage.MatchString(err.Error()):
-			continue // another environment's `down` took a layer away that nobody used yet
+			continue // another instance's `down` took a step away that nobody used yet
 		}
 		return p.inspected(fmt.Errorf("building the image: %w%s", err, quoted("the build's last lines", said.lines)), b.Egress)
 	}

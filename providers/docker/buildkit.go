@@ -19,7 +19,7 @@ import (
 // kitBuild lets the engine's BuildKit make an image. It asks for what it needs, the context's files, credentials and
 // secrets, over a session, which is a connection of its own.
 func (p *Provider) kitBuild(ctx context.Context, r recipe, opts build.ImageBuildOptions) (*tail, error) {
-	pins, release, err := p.kitPins(ctx, r.build.From)
+	pins, release, err := p.kitPins(ctx, r.change.Instance, r.build.From)
 	defer release()
 	if err != nil {
 		return &tail{}, err

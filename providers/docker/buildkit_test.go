@@ -172,7 +172,8 @@ func TestPinnedBaseLeavesNoName(t *testing.T) {
 	w := worldOn(t, builderEngine(t, "1"))
 	is, err := w.p.api.ImageInspect(w.ctx, base)
 	w.must(err)
-	pins, release, err := w.p.kitPins(w.ctx, map[string]string{"moved:elsewhere": is.ID, base: is.ID})
+	from := map[string]string{"moved:elsewhere": is.ID, base: is.ID}
+	pins, release, err := w.p.kitPins(w.ctx, w.instance, from)
 	w.must(err)
 	name := pins["moved:elsewhere"]
 	if pins[base] != base || !strings.HasPrefix(name, "envctl/base:") {
@@ -181,6 +182,16 @@ func TestPinnedBaseLeavesNoName(t *testing.T) {
 	release()
 	if _, err := w.p.api.ImageInspect(w.ctx, name); !isNotFound(err) {
 		t.Errorf("%s is still there: %v", name, err)
+	}
+	pins, _, err = w.p.kitPins(w.ctx, w.instance, from) // and killed before it is released
+	w.must(err)
+	w.must(w.p.removeBaseNames(w.ctx, providers.Instance{Environment: w.instance.Environment, ID: "another"}))
+	if _, err := w.p.api.ImageInspect(w.ctx, pins["moved:elsewhere"]); err != nil {
+		t.Error("another instance's down took it:", err)
+	}
+	w.must(w.p.removeBaseNames(w.ctx, w.instance))
+	if _, err := w.p.api.ImageInspect(w.ctx, pins["moved:elsewhere"]); !isNotFound(err) {
+		t.Errorf("%s is still there: %v", pins["moved:elsewhere"], err)
 	}
 	if list, err := w.p.api.ImageList(w.ctx, image.ListOptions{}); err != nil || len(list) == 0 {
 		t.Error("the image itself went", err)

@@ -56,7 +56,7 @@ func (p *Provider) RemoveImages(ctx context.Context, i providers.Instance) error
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
-	return errors.Join(p.removeOwnImages(ctx, i), p.removeSharedImages(ctx, labelShared))
+	return errors.Join(p.removeOwnImages(ctx, i), p.removeSharedImages(ctx, labelShared), p.explain(p.removeBaseNames(ctx, i)))
 }
 
 func (p *Provider) removeOwnImages(ctx context.Context, i providers.Instance) error {
@@ -64,10 +64,10 @@ func (p *Provider) removeOwnImages(ctx context.Context, i providers.Instance) er
 	if err != nil {
 		return p.explain(err)
 	}
-	live := map[string]bool{}
-	for _, c := range containers {
-		if o, ok := fromLabels(c.Labels); ok && o.Instance.Environment == i.Environment {
-			live[o.Instance.ID] = true
+	live := liveInstances(containers, i.Environment)
+	if len(live) == 0 {
+		if containers, err = p.removeSteps(ctx, containers, i.Environment); err != nil {
+			return p.explain(err)
 		}
 	}
 	return p.sweepImages(ctx, containers, filters.Arg("label", labelEnvironment+"="+i.Environment), func(l map[string]string) bool {
@@ -78,6 +78,21 @@ func (p *Provider) removeOwnImages(ctx context.Context, i providers.Instance) er
 		}
 		return owner == i.ID || !live[owner]
 	})
+}
+
+// removeSteps removes the containers of builds that an engine could not end itself, because it was ended first. It
+// gives the containers that stay.
+func (p *Provider) removeSteps(ctx context.Context, containers []container.Summary, environment string) (stay []container.Summary, err error) {
+	for _, c := range containers {
+		if c.Labels[labelEnvironment] != environment || c.Labels[labelInstance] != "" || c.State == container.StateRunning {
+			stay = append(stay, c)
+			continue
+		}
+		if err := p.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil && !isNotFound(err) {
+			return nil, fmt.Errorf("what a build left: %w", err)
+		}
+	}
+	return stay, nil
 }
 
 // removeSharedImages removes the shared images that have a label, "key" or "key=value", and no container.
