@@ -331,8 +331,8 @@ func (m *Mirror) send(ctx context.Context, root string, keys []string, say map[s
 		packing <- err
 	}()
 	err = m.to.Unpack(ctx, root, out)
-	out.CloseWithError(errors.New("nobody reads on"))
-	if perr := <-packing; perr != nil && !strings.Contains(perr.Error(), "nobody reads on") {
+	_ = out.Close()
+	if perr := <-packing; perr != nil && !errors.Is(perr, io.ErrClosedPipe) {
 		return nil, perr
 	}
 	if err != nil {

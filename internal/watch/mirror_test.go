@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
 
 	"github.com/envctl/envctl/envspec"
@@ -143,7 +144,6 @@ func (s *setup) until(want ...string) (calls Calls) {
 		if err != nil {
 			s.w.Again(b)
 			s.box.fail = nil
-			s.w.Poke()
 		}
 		calls.add(r.Calls)
 	}
@@ -224,8 +224,13 @@ func TestNamedOutsideOfPaths(t *testing.T) {
 func TestAfterAFailureItIsTriedAgain(t *testing.T) {
 	s := begin(t, envspec.Watch{Paths: []string{"src"}, Sync: "/app"}, nil, "src/a")
 	s.box.fail = errors.New("the engine is away")
-	s.write("src/a", "later")
+	s.write("elsewhere", "later")
+	s.do(os.Rename(filepath.Join(s.dir, "elsewhere"), filepath.Join(s.dir, "src/a"))) // one event
+	began := time.Now()
 	s.until("/app/a=later")
+	if took := time.Since(began); took < later {
+		t.Errorf("it was tried again after %v, and %v should lie between", took, later)
+	}
 	s.box.stopped = true
 	s.do(os.Remove(filepath.Join(s.dir, "src/a")))
 	s.write("src/b", "b")
@@ -245,6 +250,20 @@ func TestALostEvent(t *testing.T) {
 	if s.box.has["/app/a"] != "0SRC/A" || s.box.has["/app/b"] != "" {
 		t.Errorf("%q", s.box.has)
 	}
+}
+
+// TestAFolderWhoseEventsWereLost: it may have been made anew meanwhile, and is listened to as it is now.
+func TestAFolderWhoseEventsWereLost(t *testing.T) {
+	s := begin(t, envspec.Watch{Paths: []string{"src"}, Sync: "/app"}, nil, "src/lib/a")
+	s.do(s.w.fs.Remove(filepath.Join(s.dir, "src/lib"))) // as the kernel does when it goes away
+	s.w.fs.Errors <- fsnotify.ErrEventOverflow
+	b, err := s.w.Next(t.Context())
+	s.do(err)
+	if !b.all {
+		t.Errorf("%+v", b)
+	}
+	s.write("src/lib/a", "later")
+	s.until("/app/lib/a=later")
 }
 
 func TestManyChangesAreOneLookAtAll(t *testing.T) {

@@ -68,7 +68,7 @@ func newRule(b envspec.Watch, build *envspec.Build) (*rule, error) {
 		err = errors.Join(err, merr)
 		return &patterns{m: m}
 	}
-	r.ignore = matcher(append(append([]string{}, always...), b.Ignore...))
+	r.ignore = matcher(slices.Concat(always, b.Ignore))
 	r.restart, r.rebuild = matcher(b.Restart), matcher(b.Rebuild)
 	if build != nil && build.Context != "" {
 		left, derr := dockerignore(build)
@@ -77,7 +77,7 @@ func newRule(b envspec.Watch, build *envspec.Build) (*rule, error) {
 		}
 		r.context, r.leaves = realPath(build.Context), matcher(left)
 	}
-	for _, p := range append(append([]string{}, b.Restart...), b.Rebuild...) {
+	for _, p := range slices.Concat(b.Restart, b.Rebuild) {
 		if !strings.ContainsAny(p, `*?[\!`) {
 			file := realPath(filepath.Join(dir, filepath.FromSlash(p)))
 			if !r.covers(file) {

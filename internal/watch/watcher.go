@@ -22,6 +22,9 @@ const (
 	longest = 500 * time.Millisecond
 )
 
+// later is when what failed is tried again though nothing more happened.
+const later = 2 * time.Second
+
 // most is how many paths a batch names; where there are more, everything is looked at.
 const most = 4096
 
@@ -44,7 +47,8 @@ type Watcher struct {
 
 	mu      sync.Mutex
 	pending Batch
-	last    time.Time // when something was added to pending
+	first   time.Time // when pending began; in the future where all of it is to be tried again
+	last    time.Time // when something was added to it
 	err     error     // what kept it from hearing of something
 
 	dirs map[string]bool // the folders that are listened to; only the goroutine's once it runs
@@ -74,44 +78,44 @@ func (w *Watcher) Close() error {
 // Next waits for something to happen, and then until that is over. The error of a folder that cannot be listened to is
 // given once, with what happened.
 func (w *Watcher) Next(ctx context.Context) (Batch, error) {
-	began := time.Time{}
 	for {
+		var over <-chan time.Time
 		w.mu.Lock()
-		now := time.Now()
-		if w.pending.empty() && w.err == nil {
-			began = time.Time{}
-		} else if began.IsZero() {
-			began = now
-		}
-		pause := min(quiet-now.Sub(w.last), longest-now.Sub(began))
-		if !began.IsZero() && pause <= 0 {
-			b, err := w.pending, w.err
-			w.pending, w.err = Batch{}, nil
-			w.mu.Unlock()
-			return b, err
+		if !w.pending.empty() || w.err != nil {
+			pause := min(time.Until(w.last.Add(quiet)), time.Until(w.first.Add(longest)))
+			if pause <= 0 {
+				b, err := w.pending, w.err
+				w.pending, w.err, w.first = Batch{}, nil, time.Time{}
+				w.mu.Unlock()
+				return b, err
+			}
+			over = time.After(pause)
 		}
 		w.mu.Unlock()
-		var timer <-chan time.Time
-		if !began.IsZero() {
-			timer = time.After(pause)
-		}
 		select {
 		case <-ctx.Done():
 			return Batch{}, context.Cause(ctx)
 		case <-w.wake:
-		case <-timer:
+		case <-over:
 		}
 	}
 }
 
-// Again puts back what could not be brought over, to be tried with what happens next.
+// Again puts back what could not be brought over: to be tried with what happens next, or after a while.
 func (w *Watcher) Again(b Batch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.first.IsZero() {
+		w.first = time.Now().Add(later)
+		w.last = w.first
+	}
 	for p, content := range b.paths {
 		w.pending.add(p, content)
 	}
-	w.pending.all = w.pending.all || b.all
+	w.pending.Poked = w.pending.Poked || b.Poked
+	if b.all {
+		w.pending.paths, w.pending.all = nil, true
+	}
 }
 
 // Poke makes Next return, also where nothing happened on the host.
@@ -136,6 +140,9 @@ func (w *Watcher) note(change func(*Batch), err error) {
 	change(&w.pending)
 	w.err = errors.Join(w.err, err)
 	w.last = time.Now()
+	if w.first.IsZero() || w.first.After(w.last) {
+		w.first = w.last
+	}
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -158,6 +165,7 @@ func (w *Watcher) run() {
 			if errors.Is(err, fsnotify.ErrEventOverflow) {
 				err = nil // all is looked at
 			}
+			w.forget(func(string) bool { return true }) // they may be other folders by now
 			err = errors.Join(explain(err), w.everything())
 			w.note(func(b *Batch) { b.paths, b.all = nil, true }, err)
 		}
@@ -166,8 +174,8 @@ func (w *Watcher) run() {
 
 func (w *Watcher) event(e fsnotify.Event) {
 	file := filepath.Clean(e.Name)
-	if e.Has(fsnotify.Rename) || e.Has(fsnotify.Remove) {
-		w.forget(file)
+	if w.dirs[file] && (e.Has(fsnotify.Rename) || e.Has(fsnotify.Remove)) {
+		w.forget(func(dir string) bool { _, in := below(dir, file); return in })
 	}
 	if !w.rules.concerns(file) {
 		return
@@ -181,12 +189,9 @@ func (w *Watcher) event(e fsnotify.Event) {
 
 // forget takes folders out that went away or are called otherwise now: the kernel goes on telling of them under
 // their old name.
-func (w *Watcher) forget(file string) {
-	if !w.dirs[file] {
-		return
-	}
+func (w *Watcher) forget(gone func(dir string) bool) {
 	for dir := range w.dirs {
-		if _, in := below(dir, file); in {
+		if gone(dir) {
 			delete(w.dirs, dir)
 			_ = w.fs.Remove(dir) // it may have gone by itself
 		}
