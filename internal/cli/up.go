@@ -129,7 +129,7 @@ func (s *session) upOnce(ctx context.Context, planned *planFile) error {
 	if err := s.run("up", s.plan, func(a addr.Addr) any { return bodies[a] }); err != nil {
 		return err
 	}
-	if s.json || s.quiet || s.watching != nil && s.watching.begun {
+	if s.json || s.quiet || s.watching != nil && s.watching.sink != nil {
 		return nil
 	}
 	if _, live := s.terminal(); live && len(env.Outputs) > 0 {

@@ -138,6 +138,7 @@ func (f *followed) fail(err error) {
 func (f *followed) bring(ctx context.Context, b watch.Batch) (watch.Result, error) {
 	if b.Poked {
 		if err := f.find(ctx); err != nil {
+			f.listener.Again(b)
 			return watch.Result{}, err
 		}
 	}
@@ -180,8 +181,10 @@ func (f *followed) find(ctx context.Context) error {
 func (f *followed) restart(ctx context.Context, why string) error {
 	f.ready()
 	o := f.is()
-	f.w.doing.Lock()
-	defer f.w.doing.Unlock()
+	if !f.w.turn(ctx) {
+		return nil // followed no longer, as by an up of ours whose turn it is
+	}
+	defer f.w.done()
 	if ctx.Err() != nil || f.is().Handle != o.Handle {
 		return nil // an up of ours made another one
 	}
@@ -192,7 +195,7 @@ func (f *followed) restart(ctx context.Context, why string) error {
 	began := time.Now()
 	err = errors.Join(f.w.docker.Stop(f.w.interrupts.now, o), f.w.docker.Start(f.w.interrupts.now, o), held.Release())
 	if err != nil {
-		return f.goneError(err)
+		return goneError(f.addr, err)
 	}
 	f.mu.Lock()
 	node := f.node
@@ -228,8 +231,6 @@ func synced(r watch.Result, began time.Time) (event.Event, bool) {
 		Type: event.Synced, Message: join(did), Current: int64(r.Put + r.Deleted), Seconds: time.Since(began).Seconds(),
 	}, len(did) > 0
 }
-
-func (f *followed) goneError(err error) error { return goneError(f.addr, err) }
 
 // goneError says what to do about a container that somebody removed.
 func goneError(a addr.Addr, err error) error {

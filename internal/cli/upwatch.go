@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -18,14 +19,12 @@ import (
 
 // watching is up --watch: from before the first up until Ctrl-C.
 type watching struct {
-	*session // the one that began it, whose connection to the engine is used throughout
-	begun    bool
-	doing    sync.Mutex    // held by an up of ours, or a restart
+	*session               // the one that began it, whose connection to the engine is used throughout
+	doing    chan struct{} // holds one while an up of ours or a restart goes on
 	rebuild  chan struct{} // holds one: however many changes call for it, one up does for all
-	sink     event.Sink    // nil while nothing is shown yet
-	close1   func()
 
 	mu       sync.Mutex
+	sink     event.Sink // nil during the first up; then it is not changed
 	followed map[addr.Addr]*followed
 	held     []event.Event // while a live view has the screen
 	holding  bool
@@ -35,29 +34,37 @@ type watching struct {
 // mostHeld is how many events wait for the screen.
 const mostHeld = 1000
 
+// newWatching is for who is about to begin the first up.
 func newWatching(s *session) *watching {
-	return &watching{session: s, rebuild: make(chan struct{}, 1), followed: map[addr.Addr]*followed{},
+	w := &watching{session: s, doing: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), followed: map[addr.Addr]*followed{},
 		agreed: consent{yes: s.agreed.yes, noInput: true}}
+	w.doing <- struct{}{}
+	return w
 }
+
+// turn waits until nothing of ours changes the instance, and gives false where ctx ends first. With true, done is to be called.
+func (w *watching) turn(ctx context.Context) bool {
+	select {
+	case w.doing <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (w *watching) done() { <-w.doing }
 
 // close ends all that was begun, and waits for it.
 func (w *watching) close() {
 	for _, f := range w.all() {
 		f.close()
 	}
-	if w.close1 != nil {
-		w.close1()
-	}
 }
 
 func (w *watching) all() []*followed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := make([]*followed, 0, len(w.followed))
-	for _, f := range w.followed {
-		list = append(list, f)
-	}
-	return list
+	return slices.Collect(maps.Values(w.followed))
 }
 
 func (w *watching) of(a addr.Addr) *followed {
@@ -151,15 +158,16 @@ func (w *watching) run(ctx context.Context) error {
 	for _, n := range w.nodes {
 		addrs = append(addrs, n.Addr)
 	}
+	sink := view.Plain(w.Err, w.color(), addrs).Event
 	switch {
 	case w.stream != nil:
-		w.sink = w.stream.Event
+		sink = w.stream.Event
 	case w.quiet:
-		w.sink = view.Quiet(w.Err, w.color()).Event
-	default:
-		w.sink = view.Plain(w.Err, w.color(), addrs).Event
+		sink = view.Quiet(w.Err, w.color()).Event
 	}
-	w.begun = true
+	w.mu.Lock()
+	w.sink = sink
+	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	var comings sync.WaitGroup
 	comings.Go(func() {
@@ -171,6 +179,7 @@ func (w *watching) run(ctx context.Context) error {
 	})
 	defer comings.Wait()
 	defer cancel()
+	w.done()
 	w.show(event.Event{Type: event.Watching, Message: "for changes; Ctrl-C ends it, and what is up stays up"})
 	w.release()
 	for {
@@ -188,8 +197,10 @@ func (w *watching) run(ctx context.Context) error {
 
 // again is an up in the midst of it, with the spec as it is now. Only being interrupted ends the watching.
 func (w *watching) again(ctx context.Context) error {
-	w.doing.Lock()
-	defer w.doing.Unlock()
+	if !w.turn(ctx) {
+		return nil
+	}
+	defer w.done()
 	w.hold()
 	defer w.release()
 	w.app.rebuild = false // it was for the first up
