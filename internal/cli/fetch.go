@@ -9,29 +9,22 @@ import (
 	"github.com/envctl/envctl/internal/fetch"
 )
 
-// openFetched gives the cache of what specs name by URL, which is fetched as the user's configuration says.
-func (w *world) openFetched(ctx context.Context) (*fetch.Cache, error) {
+// fetched gives the cache of what specs name by URL, which is fetched as the user's configuration says.
+func (w *world) fetched(ctx context.Context) (*fetch.Cache, error) {
 	net, err := w.network(ctx)
 	if err != nil {
 		return nil, err
 	}
-	way, err := net.Transport()
-	if err != nil {
-		return nil, err
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cache == nil {
+		way, err := net.Transport()
+		if err != nil {
+			return nil, err
+		}
+		w.cache = fetch.New(fetch.Options{Dir: filepath.Join(w.cacheDir(), "files"), Transport: way})
 	}
-	return fetch.New(fetch.Options{Dir: filepath.Join(w.cacheDir(), "files"), Transport: way}), nil
-}
-
-// fetched is openFetched, once.
-func (w *world) fetched(ctx context.Context) (*fetch.Cache, error) {
-	w.fetching.Lock()
-	defer w.fetching.Unlock()
-	if w.cache != nil {
-		return w.cache, nil
-	}
-	var err error
-	w.cache, err = w.openFetched(ctx)
-	return w.cache, err
+	return w.cache, nil
 }
 
 // cacheDir is where envctl keeps what can be had again. It may be removed while no envctl runs.

@@ -38,10 +38,23 @@ func (a *app) configPath() string {
 	return filepath.Join(xdg.Home, ".config", "envctl", "config.hcl")
 }
 
-// network reads how one gets out of the network that this computer is in. Proxies are those that the docker command
-// would give to containers and builds, where neither the user's configuration nor ENVCTL_PROXY names one. It is nil
-// where nothing is set.
+// network gives how one gets out of the network that this computer is in, with the real logins. It is read once, and so
+// what is wrong with it is said once.
 func (w *world) network(ctx context.Context) (*egress.Settings, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.netRead {
+		return w.net, nil
+	}
+	var err error
+	w.net, err = w.readNetwork(ctx)
+	w.netRead = err == nil
+	return w.net, err
+}
+
+// readNetwork reads it anew. Proxies are those that the docker command would give to containers and builds, where
+// neither the user's configuration nor ENVCTL_PROXY names one. It is nil where nothing is set.
+func (w *world) readNetwork(ctx context.Context) (*egress.Settings, error) {
 	config, diags := userconfig.Read(w.configPath())
 	n := config.Network
 	if n == nil {
@@ -180,13 +193,13 @@ func keychain(ctx context.Context, at hcl.Range) ([]byte, *hcl.Diagnostic) {
 // proxyLogin is the name under which the logins of proxies have a version, as credentials have one.
 const proxyLogin = "network.proxy"
 
-// readNetwork reads the network's settings once a run.
-func (s *session) readNetwork(ctx context.Context) error {
-	var err error
-	if s.net, err = s.world.network(ctx); err != nil {
+// planNetwork reads the network's settings, and plans with their logins.
+func (s *session) planNetwork(ctx context.Context) error {
+	net, err := s.network(ctx)
+	if err != nil {
 		return err
 	}
-	if logins := s.net.Logins(); logins != "" {
+	if logins := net.Logins(); logins != "" {
 		s.netLogin, err = s.secrets.Given(proxyLogin, logins)
 	}
 	return err

@@ -36,7 +36,6 @@ type session struct {
 	ports      *wire.Assignment
 	identities *identities
 	marks      marks
-	net        *egress.Settings // how one gets out of the network here, with the real logins
 	netLogin   credential.Version
 	standIns   *envspec.Environment
 	nodes      []providers.Node
@@ -213,7 +212,7 @@ func (s *session) evaluate(ctx context.Context) error {
 		return err
 	}
 	s.standIns = env
-	if err := s.readNetwork(ctx); err != nil {
+	if err := s.planNetwork(ctx); err != nil {
 		return err
 	}
 	s.identities = &identities{ctx: ctx, store: s.store, secrets: s.secrets}

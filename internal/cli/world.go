@@ -10,6 +10,7 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/assets"
 	"github.com/envctl/envctl/internal/credential"
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/engine"
 	"github.com/envctl/envctl/internal/fetch"
 	"github.com/envctl/envctl/internal/topology"
@@ -31,8 +32,10 @@ type world struct {
 	secrets  *credential.Planner
 	forward  *forwarding
 
-	fetching sync.Mutex
-	cache    *fetch.Cache // see fetched
+	mu      sync.Mutex       // guards what is found out once
+	net     *egress.Settings // see network
+	netRead bool
+	cache   *fetch.Cache // see fetched
 }
 
 func (a *app) world(i providers.Instance) (*world, error) {
