@@ -70,9 +70,14 @@ func TestSharedVolume(t *testing.T) {
 	}
 	e.write("inner/inner.envctl.hcl", sharingInner)
 
-	_, errs, code := e.run("up")
-	if code != 1 || !strings.Contains(errs, "volume.theirs is external") || !strings.Contains(errs, "docker volume create "+external) {
-		t.Fatalf("without the external volume: exit code %d: %s", code, errs)
+	for _, command := range []string{"plan", "up"} {
+		_, errs, code := e.run(command)
+		if code != 1 || !strings.Contains(errs, "volume.theirs is external") || !strings.Contains(errs, "docker volume create "+external) {
+			t.Fatalf("%s without the external volume: exit code %d: %s", command, code, errs)
+		}
+	}
+	if rest := left(t, e.instance()); len(rest) > 0 {
+		t.Errorf("before it is there, up made %q", rest)
 	}
 	docker(t, "volume", "create", external)
 	t.Cleanup(func() { docker(t, "volume", "rm", "--force", external) })

@@ -92,6 +92,9 @@ func (s *session) makePlan(ctx context.Context) error {
 	if err := resolve.Unsummed(s.standIns); err != nil {
 		return err
 	}
+	if err := s.docker.CheckExternal(ctx, s.nodes); err != nil {
+		return err
+	}
 	machines, err := s.observeMachines(ctx)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,10 +50,7 @@ func (p *Provider) ensureVolumes(ctx context.Context, i providers.Instance, body
 		var err error
 		switch {
 		case v.External != "":
-			_, err = p.api.VolumeInspect(ctx, v.External)
-			if isNotFound(err) {
-				err = fmt.Errorf("%s is external, and the engine has no volume %s; make it with `docker volume create %s`, or leave `external` out", v.Shared, v.External, v.External)
-			}
+			err = p.externalVolume(ctx, v)
 		case v.Source == "":
 			err = p.ensureVolume(ctx, i, volumeOf(i, body, v))
 		}
@@ -61,6 +59,33 @@ func (p *Provider) ensureVolumes(ctx context.Context, i providers.Instance, body
 		}
 	}
 	return nil
+}
+
+func (p *Provider) externalVolume(ctx context.Context, v envspec.Volume) error {
+	_, err := p.api.VolumeInspect(ctx, v.External)
+	if isNotFound(err) {
+		return fmt.Errorf("%s is external, and the engine has no volume %s; make it with `docker volume create %s`, or leave `external` out", v.Shared, v.External, v.External)
+	}
+	return err
+}
+
+// CheckExternal refuses volumes of others that nodes are to mount and that the engine does not have.
+func (p *Provider) CheckExternal(ctx context.Context, nodes []providers.Node) error {
+	asked := map[string]bool{}
+	var errs []error
+	for _, n := range nodes {
+		c, ok := n.Body.(*envspec.Container)
+		if !ok {
+			continue
+		}
+		for _, v := range c.Volumes {
+			if v.External != "" && !asked[v.External] {
+				asked[v.External] = true
+				errs = append(errs, p.externalVolume(ctx, v))
+			}
+		}
+	}
+	return p.explain(errors.Join(errs...))
 }
 
 func (p *Provider) ensureVolume(ctx context.Context, i providers.Instance, v NamedVolume) error {
