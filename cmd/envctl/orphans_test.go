@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,6 +56,40 @@ job "stays" {
 	e.must("up")
 	if c := e.changes(); len(c) > 0 {
 		t.Errorf("after another kind took the name there is to do: %+v", c)
+	}
+}
+
+// TestOrphanWithAPort: what stays for want of leave holds the port that the spec gives to another, which is said before
+// anything is done.
+func TestOrphanWithAPort(t *testing.T) {
+	e := newContainerEnv(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	spec := func(name string) {
+		pinned := fmt.Sprintf("port \"p\" {\n    guest = 80\n    host  = %d\n  }\n  image", port)
+		e.write("env.envctl.hcl", `environment "pinned" {}`+strings.Replace(sleeperBlock("container", name, "1"), "image", pinned, 1))
+	}
+	spec("old")
+	e.must("up")
+	instance := e.instance()
+	old := container(t, instance, "container.old")
+	spec("new")
+	_, errs, code := e.run("up")
+	if code != 1 || !strings.Contains(errs, fmt.Sprintf("port %d, which container.new is to have, is held by container.old", port)) || !strings.Contains(errs, "up --yes") {
+		t.Errorf("without leave: exit code %d: %s", code, errs)
+	}
+	if ids := docker(t, "ps", "-aq", "--no-trunc", "--filter", label(instance)); len(ids) != 1 || ids[0] != old {
+		t.Errorf("without leave there are %q, and not only %s", ids, old)
+	}
+	e.must("up", "--yes")
+	if c := e.changes(); len(c) > 0 {
+		t.Errorf("after --yes there is to do: %+v", c)
 	}
 }
 

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/plan"
 	"github.com/envctl/envctl/providers"
@@ -60,9 +62,33 @@ func (s *session) agreeOnOrphans() error {
 		return err
 	}
 	s.agreed.noInput = true
+	if err := s.portsOf(orphans); err != nil {
+		return err
+	}
 	s.plan.Leave(func(a addr.Addr) bool { return slices.Contains(orphans, a) })
 	s.say("Left as it is, though no longer in the spec: %s. \"envctl up --yes\" removes it.", join(names))
 	return nil
+}
+
+// portsOf fails where what is to stay holds a port of this computer that the spec gives to something else.
+func (s *session) portsOf(orphans []addr.Addr) error {
+	wanted := map[int]addr.Addr{}
+	for _, n := range s.nodes {
+		if c, ok := n.Body.(*envspec.Container); ok {
+			for _, p := range c.Ports {
+				wanted[p.Host] = n.Addr
+			}
+		}
+	}
+	var errs []error
+	for _, o := range s.observed {
+		for _, port := range o.Ports {
+			if by, ok := wanted[port]; ok && slices.Contains(orphans, o.Addr) {
+				errs = append(errs, fmt.Errorf("port %d, which %s is to have, is held by %s, which is no longer in the spec: \"envctl up --yes\" removes that", port, by, o.Addr))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // goes reports whether the plan takes a machine's gateway away.
