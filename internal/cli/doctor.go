@@ -108,11 +108,7 @@ func (a *app) diagnose(ctx context.Context) []view.Check {
 	}
 	w.credentials(spec.Credentials())
 	s := &session{world: w, spec: spec}
-	err := s.observe(ctx)
-	if err == nil {
-		err = s.evaluate(ctx)
-	}
-	if err != nil {
+	if err := s.survey(ctx); err != nil {
 		return append(checks, broken(checkResource, "environment "+spec.Name, `"envctl plan" says more`, "%v", err))
 	}
 	return append(checks, s.examine(ctx)...)

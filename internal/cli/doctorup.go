@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/envctl/envctl/internal/addr"
-	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/probe"
 	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/view"
@@ -24,11 +23,8 @@ const (
 // examination is what is known of what is up, before the wires are tried.
 type examination struct {
 	*session
-	is      map[addr.Addr]providers.Observed
-	states  map[addr.Addr]resourceStatus
-	wires   []wireStatus
-	links   map[addr.Addr]gateway.Status // by machine
-	running map[string]bool              // by handle; false where it is not on the network
+	sight
+	running map[string]bool // by handle; false where it is not on the network
 }
 
 // examine looks at what is up, resource by resource, and tries the ways between.
@@ -41,20 +37,9 @@ func (s *session) examine(ctx context.Context) []view.Check {
 	if err != nil {
 		return []view.Check{broken(checkResource, environment, "run this again", "%v", err)}
 	}
-	x := examination{session: s, running: running, is: map[addr.Addr]providers.Observed{}, states: map[addr.Addr]resourceStatus{}}
-	for _, o := range s.observed {
-		x.is[o.Addr] = o
-	}
-	out, links := s.lookClosely(ctx)
-	x.wires, x.links = out.Wires, links
+	x := examination{session: s, sight: s.look(ctx), running: running}
 	var checks []view.Check
-	for _, r := range out.Resources {
-		if link, ok := links[r.Address.Sibling(addr.Windows)]; ok && r.Address.Kind == addr.Gateway && r.State != providers.Ready {
-			if err := link.Ready(); err != nil {
-				r.Detail = firstLine(err.Error())
-			}
-		}
-		x.states[r.Address] = r
+	for _, r := range x.Resources {
 		checks = append(checks, examineResource(r))
 	}
 	var ports, wires []view.Check

@@ -26,8 +26,8 @@ func (x *examination) examineWires(ctx context.Context) []view.Check {
 		err     error
 	}
 	consumers := map[addr.Addr]*consumer{}
-	at := make([]int, len(x.wires)) // which of its consumer's targets a wire is
-	for i, w := range x.wires {
+	at := make([]int, len(x.Wires)) // which of its consumer's targets a wire is
+	for i, w := range x.Wires {
 		if !x.tried(w) {
 			continue
 		}
@@ -61,7 +61,7 @@ func (x *examination) examineWires(ctx context.Context) []view.Check {
 	_ = g.Wait() // each has its own error
 
 	var checks []view.Check
-	for i, w := range x.wires {
+	for i, w := range x.Wires {
 		if w.From.IsHost() || w.From.Kind == addr.Job {
 			continue // the ports of this computer are checks of their own; a job has had what it needed
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -81,13 +80,18 @@ func (a *app) status() error {
 	}
 	defer s.close()
 	ctx := a.interrupts.stop
+	if err := s.survey(ctx); err != nil {
+		return err
+	}
+	return a.printStatus(a.Out, s.look(ctx).statusOutput)
+}
+
+// survey finds out what there is and what there should be.
+func (s *session) survey(ctx context.Context) error {
 	if err := s.observe(ctx); err != nil {
 		return err
 	}
-	if err := s.evaluate(ctx); err != nil {
-		return err
-	}
-	return a.printStatus(a.Out, s.look(ctx))
+	return s.evaluate(ctx)
 }
 
 func (a *app) printStatus(w io.Writer, out statusOutput) error {
@@ -123,57 +127,63 @@ func printEngine(w io.Writer, e docker.EngineInfo) error {
 // patience is how long one question that status asks may take.
 const patience = 5 * time.Second
 
-// look asks everything at once how it is.
-func (s *session) look(ctx context.Context) statusOutput {
-	out, _ := s.lookClosely(ctx)
-	return out
+// sight is how everything is, and by what that is known.
+type sight struct {
+	statusOutput
+	is     map[addr.Addr]providers.Observed
+	states map[addr.Addr]resourceStatus
+	links  map[addr.Addr]gateway.Status // by machine
 }
 
-// lookClosely is look with what the gateways said, by their machine.
-func (s *session) lookClosely(ctx context.Context) (statusOutput, map[addr.Addr]gateway.Status) {
-	out := statusOutput{Format: 1, Environment: s.instance.Environment, Instance: s.instance.ID, Engine: s.where, Wires: []wireStatus{}}
-	is := make(map[addr.Addr]providers.Observed, len(s.observed))
-	for _, o := range s.observed {
-		is[o.Addr] = o
+// look asks everything at once how it is.
+func (s *session) look(ctx context.Context) sight {
+	v := sight{
+		statusOutput: statusOutput{Format: 1, Environment: s.instance.Environment, Instance: s.instance.ID, Engine: s.where, Wires: []wireStatus{}},
+		is:           make(map[addr.Addr]providers.Observed, len(s.observed)),
+		states:       make(map[addr.Addr]resourceStatus, len(s.nodes)), links: map[addr.Addr]gateway.Status{},
 	}
-	out.Resources = make([]resourceStatus, len(s.nodes))
-	links := map[addr.Addr]gateway.Status{}
+	for _, o := range s.observed {
+		v.is[o.Addr] = o
+	}
+	v.Resources = make([]resourceStatus, len(s.nodes))
 	var mu sync.Mutex
 	var g errgroup.Group
 	for i, n := range s.nodes {
 		g.Go(func() error {
 			r := resourceStatus{Address: n.Addr}
 			if m, ok := n.Body.(*envspec.Machine); ok {
-				r.State, r.Detail = s.lookAtMachine(ctx, m, is)
+				r.State, r.Detail = s.lookAtMachine(ctx, m, v.is)
 			} else {
-				r.State, r.Detail = s.lookAtNode(ctx, n, is)
+				r.State, r.Detail = s.lookAtNode(ctx, n, v.is)
 			}
-			out.Resources[i] = r
 			if n.Addr.Kind == addr.Gateway {
-				if link, err := s.gatewayStatus(ctx, is[n.Addr]); err == nil {
+				if link, err := s.gatewayStatus(ctx, v.is[n.Addr]); err == nil {
+					if why := link.Ready(); why != nil && r.State != providers.Ready {
+						r.Detail = firstLine(why.Error()) // it knows better than its check
+					}
 					mu.Lock()
 					defer mu.Unlock()
-					links[n.Addr.Sibling(addr.Windows)] = link
+					v.links[n.Addr.Sibling(addr.Windows)] = link
 				}
 			}
+			v.Resources[i] = r
 			return nil
 		})
 	}
 	_ = g.Wait() // the questions report in the answer
 	// The network is nobody's question.
-	out.Resources = slices.DeleteFunc(out.Resources, func(r resourceStatus) bool {
+	v.Resources = slices.DeleteFunc(v.Resources, func(r resourceStatus) bool {
 		return r.Address.Kind == addr.Network && r.State == providers.Ready
 	})
-	states := make(map[addr.Addr]resourceStatus, len(out.Resources))
-	for _, r := range out.Resources {
-		states[r.Address] = r
+	for _, r := range v.Resources {
+		v.states[r.Address] = r
 	}
 	for _, w := range s.standIns.Wires {
 		if w.From != w.To.Addr {
-			out.Wires = append(out.Wires, s.lookAtWire(w, states, links))
+			v.Wires = append(v.Wires, s.lookAtWire(w, v))
 		}
 	}
-	return out, links
+	return v
 }
 
 func (s *session) lookAtNode(ctx context.Context, n providers.Node, is map[addr.Addr]providers.Observed) (providers.State, string) {
@@ -232,8 +242,7 @@ func (s *session) check(ctx context.Context, c providers.Change) (providers.Stat
 	defer cancel()
 	err := s.engine.Providers[c.Node.Addr.Kind].WaitReady(ctx, c, func(event.Event) {})
 	if err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		return providers.Starting, first
+		return providers.Starting, firstLine(err.Error())
 	}
 	return providers.Ready, ""
 }
@@ -261,14 +270,14 @@ const (
 
 // lookAtWire says how a wire is: by its gateway where it has one, and else, between containers and from the
 // host, by whether what it leads to runs.
-func (s *session) lookAtWire(w envspec.Wire, states map[addr.Addr]resourceStatus, links map[addr.Addr]gateway.Status) wireStatus {
+func (s *session) lookAtWire(w envspec.Wire, v sight) wireStatus {
 	host, port := s.ports.Address(w.From, w.To)
 	out := wireStatus{From: w.From, To: w.To, Address: fmt.Sprintf("%s:%d", host, port), State: wireUp}
 	for _, end := range []addr.Addr{w.To.Addr, w.From} {
 		if end.Kind != addr.Windows {
 			continue
 		}
-		link, ok := links[end]
+		link, ok := v.links[end]
 		if !ok {
 			out.State, out.Detail = wireDown, end.Sibling(addr.Gateway).String()+" does not answer"
 			return out
@@ -278,7 +287,7 @@ func (s *session) lookAtWire(w envspec.Wire, states map[addr.Addr]resourceStatus
 			return out
 		}
 	}
-	if t := states[w.To.Addr]; t.State != providers.Ready && t.State != providers.Starting {
+	if t := v.states[w.To.Addr]; t.State != providers.Ready && t.State != providers.Starting {
 		out.State, out.Detail = wireDown, w.To.Addr.String()+" is "+string(t.State)
 	}
 	return out

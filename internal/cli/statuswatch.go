@@ -18,10 +18,7 @@ func (a *app) watchStatus() error {
 	}
 	defer s.close()
 	ctx := a.interrupts.stop
-	if err := s.observe(ctx); err != nil {
-		return err
-	}
-	if err := s.evaluate(ctx); err != nil {
+	if err := s.survey(ctx); err != nil {
 		return err
 	}
 	tick := time.NewTicker(watchPause)
@@ -48,7 +45,7 @@ func (a *app) watchStatus() error {
 
 func (s *session) watchOnce(ctx context.Context, screen *painter) error {
 	var frame bytes.Buffer
-	out := s.look(ctx)
+	out := s.look(ctx).statusOutput
 	if ctx.Err() != nil {
 		return nil // half of it was not asked any more
 	}

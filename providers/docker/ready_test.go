@@ -207,6 +207,20 @@ func TestWaitEndsWithContext(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsForAMomentHearsWhatTheCheckSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := sleeper("app")
+	c.Ready = &envspec.Ready{Exec: []string{"/bin/sh", "-c", "echo still no; exit 4"}}
+	change := w.change(providers.Create, node(c, "1"))
+	w.must(w.p.Apply(w.ctx, change, w.sink))
+	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Second)
+	defer cancel()
+	if err := w.p.WaitReady(ctx, change, func(event.Event) {}); err == nil || !strings.Contains(err.Error(), "still no") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
