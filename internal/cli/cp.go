@@ -115,11 +115,7 @@ func splitRemote(text string) (name, path string, ok bool) {
 }
 
 func (s *session) remote(ctx context.Context, name, path string) (remote, error) {
-	is, all, err := s.here(ctx)
-	if err != nil {
-		return remote{}, err
-	}
-	target, err := pick(all, name)
+	target, is, err := s.one(ctx, name)
 	if err != nil {
 		return remote{}, err
 	}
@@ -127,7 +123,7 @@ func (s *session) remote(ctx context.Context, name, path string) (remote, error)
 		return remote{}, usagef("%s: a path is missing after the colon", name)
 	}
 	if target.Kind != addr.Windows {
-		return remote{s.docker, is[target], path}, nil
+		return remote{s.docker, is, path}, nil
 	}
 	o, err := s.machineHere(ctx, target)
 	return remote{s.windows, o, strings.ReplaceAll(path, `\`, "/")}, err

@@ -45,20 +45,21 @@ func isTerminal(stream any) bool {
 }
 
 func (a *app) exec(name string, opts providers.ExecOptions) error {
+	return a.inside(name, func(s *session, target addr.Addr, o providers.Observed) error { return s.execIn(target, o, opts) })
+}
+
+// inside does something in one resource of an environment that is up.
+func (a *app) inside(name string, do func(s *session, target addr.Addr, o providers.Observed) error) error {
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	is, all, err := s.here(a.interrupts.stop)
+	target, o, err := s.one(a.interrupts.stop, name)
 	if err != nil {
 		return err
 	}
-	target, err := pick(all, name)
-	if err != nil {
-		return err
-	}
-	return s.execIn(target, is[target], opts)
+	return do(s, target, o)
 }
 
 // execIn runs a command in one resource with our own streams. Its exit code is the error where it is not 0.

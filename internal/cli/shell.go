@@ -32,25 +32,14 @@ terminal the shell reads its commands from standard input. Its exit code is pass
 }
 
 func (a *app) shell(name string, opts providers.ExecOptions) error {
-	s, err := a.open()
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	is, all, err := s.here(a.interrupts.stop)
-	if err != nil {
-		return err
-	}
-	target, err := pick(all, name)
-	if err != nil {
-		return err
-	}
-	if target.Kind != addr.Windows {
-		if opts.Command, err = s.shellOf(a.interrupts.stop, is[target]); err != nil {
-			return err
+	return a.inside(name, func(s *session, target addr.Addr, o providers.Observed) (err error) {
+		if target.Kind != addr.Windows {
+			if opts.Command, err = s.shellOf(a.interrupts.stop, o); err != nil {
+				return err
+			}
 		}
-	}
-	return s.execIn(target, is[target], opts)
+		return s.execIn(target, o, opts)
+	})
 }
 
 // shellOf finds the shell of a container.

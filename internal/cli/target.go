@@ -66,3 +66,13 @@ func (s *session) here(ctx context.Context) (map[addr.Addr]providers.Observed, [
 	}
 	return is, all, nil
 }
+
+// one finds the resource that a person means among those that are here.
+func (s *session) one(ctx context.Context, name string) (addr.Addr, providers.Observed, error) {
+	is, all, err := s.here(ctx)
+	if err != nil {
+		return addr.Addr{}, providers.Observed{}, err
+	}
+	a, err := pick(all, name)
+	return a, is[a], err
+}
