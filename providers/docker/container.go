@@ -36,7 +36,7 @@ func (p *Provider) applyContainer(ctx context.Context, c providers.Change, body 
 	if err == nil || !strings.Contains(err.Error(), "is ambiguous") {
 		return err
 	}
-	if err := p.oneNetwork(ctx, c.Instance); err != nil {
+	if err := p.removeNetworks(ctx, c.Instance, 1); err != nil {
 		return err
 	}
 	return p.createContainer(ctx, c, body, report)

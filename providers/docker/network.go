@@ -63,27 +63,13 @@ func olderNetwork(a, b network.Summary) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
-// oneNetwork removes all networks of an instance but the oldest, which Observe tells of.
-func (p *Provider) oneNetwork(ctx context.Context, i providers.Instance) error {
+// removeNetworks removes the networks of an instance, but for so many of the oldest; Observe tells of the oldest.
+func (p *Provider) removeNetworks(ctx context.Context, i providers.Instance, keep int) error {
 	all, err := p.networksOf(ctx, i)
 	if err != nil {
 		return err
 	}
-	for _, n := range all[min(1, len(all)):] {
-		if err := p.removeNetwork(ctx, n.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeNetworks removes the networks of an instance.
-func (p *Provider) removeNetworks(ctx context.Context, i providers.Instance) error {
-	all, err := p.networksOf(ctx, i)
-	if err != nil {
-		return err
-	}
-	for _, n := range all {
+	for _, n := range all[min(keep, len(all)):] {
 		if err := p.removeNetwork(ctx, n.ID); err != nil {
 			return err
 		}

@@ -170,7 +170,7 @@ func (p *Provider) Remove(ctx context.Context, c providers.Change, _ event.Sink)
 		return err
 	}
 	if c.Observed.Addr.Kind == addr.Network {
-		return p.explain(p.removeNetworks(ctx, c.Observed.Instance))
+		return p.explain(p.removeNetworks(ctx, c.Observed.Instance, 0))
 	}
 	return p.explain(p.removeContainer(ctx, c.Observed.Handle))
 }

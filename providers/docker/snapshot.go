@@ -143,11 +143,10 @@ func snapshotName(of, snapshot string) string { return of + "..snapshot." + snap
 // No container may use them meanwhile.
 func (p *Provider) Restore(ctx context.Context, i providers.Instance, s Snapshot, node blob.Blob) error {
 	for _, v := range s.Volumes {
-		l := instanceLabels(i)
-		l[labelAddress], l[labelVolume], l[labelSpec] = v.Addr.String(), v.Volume, i.SpecDir
-		to, err := p.api.VolumeCreate(ctx, volume.CreateOptions{Name: volumeName(i, v.Addr, v.Volume), Labels: l})
+		to := NamedVolume{Addr: v.Addr, Volume: v.Volume, name: volumeName(i, v.Addr, v.Volume)}
+		err := p.ensureVolume(ctx, i, to)
 		if err == nil {
-			err = p.copyVolume(ctx, i, v.name, to.Name, node)
+			err = p.copyVolume(ctx, i, v.name, to.name, node)
 		}
 		if err != nil {
 			return p.explain(fmt.Errorf("restoring the volume of %s: %w", v, err))

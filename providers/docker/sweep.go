@@ -12,26 +12,18 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/api/types/volume"
 
 	"github.com/envctl/envctl/providers"
 )
 
-// Volumes lists the names of an instance's named volumes.
+// Volumes lists the names of an instance's named volumes, sorted.
 func (p *Provider) Volumes(ctx context.Context, i providers.Instance) ([]string, error) {
-	if err := p.connect(ctx); err != nil {
-		return nil, err
-	}
-	list, err := p.api.VolumeList(ctx, volume.ListOptions{Filters: instanceFilter(i)})
-	if err != nil {
-		return nil, p.explain(err)
-	}
+	all, err := p.volumes(ctx, i)
 	var names []string
-	for _, v := range list.Volumes {
+	for _, v := range all {
 		names = append(names, v.Name)
 	}
-	slices.Sort(names)
-	return names, nil
+	return names, err
 }
 
 // RemoveVolumes removes an instance's named volumes. A container that still uses one is an error.
