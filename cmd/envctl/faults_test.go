@@ -56,7 +56,7 @@ output "echo" { value = container.echo.port.tcp.address }
 
 // TestInterrupted is Ctrl-C, once and twice.
 func TestInterrupted(t *testing.T) {
-	e := newEnv(t)
+	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", `
 environment "interrupted" {}
 container "never" {

@@ -45,7 +45,7 @@ func forget(t *testing.T, ref string) {
 
 // TestLock moves a tag under an environment that is locked.
 func TestLock(t *testing.T) {
-	e := newEnv(t)
+	e := newContainerEnv(t)
 	ref := registrytest.Start(t, "") + "/app:1"
 	t.Cleanup(func() {
 		e.run("down", "--volumes")
@@ -177,7 +177,7 @@ container "built" {
 
 // TestLockedInstaller changes an installer under a lock; a plan of it needs no machine.
 func TestLockedInstaller(t *testing.T) {
-	e := newEnv(t)
+	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", `
 environment "locked" {}
 windows "pas" {

@@ -40,7 +40,7 @@ windows "box" {
 
 // TestPlanFile is a plan written down: up does it as it was seen, or nothing.
 func TestPlanFile(t *testing.T) {
-	e := newEnv(t, "PLANNED_PASSWORD=the first secret")
+	e := newContainerEnv(t, "PLANNED_PASSWORD=the first secret")
 	e.write("env.envctl.hcl", planned)
 
 	// Credentials that do not exist yet have another version in each run, and the plan is the same all the same.
@@ -68,7 +68,7 @@ func TestPlanFile(t *testing.T) {
 
 // TestPlanShowsValues changes what is up, and holds the plan to saying so without a secret.
 func TestPlanShowsValues(t *testing.T) {
-	e := newEnv(t, "PLANNED_PASSWORD=the first secret")
+	e := newContainerEnv(t, "PLANNED_PASSWORD=the first secret")
 	text, _, _ := strings.Cut(planned, "windows")
 	e.write("env.envctl.hcl", text)
 	e.must("plan", "--out", "first.json")
