@@ -2,17 +2,13 @@ package gateway_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,12 +49,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	sandboxtest.RequireDocker(t)
 	w := &world{t: t, instance: providers.Instance{Environment: "gatewaytest", ID: strings.ToLower(rand.Text()[:8])}}
-	dir := t.TempDir()
-	w.peer, w.peerWin = filepath.Join(dir, "peer"), filepath.Join(dir, "peer.exe")
-	build(t, "./testdata/peer", "linux", w.peer)
-	build(t, "./testdata/peer", "windows", w.peerWin)
-	w.node = read(t, build(t, "../../cmd/envctl-node", "linux", filepath.Join(dir, "node")))
-	w.guest = read(t, build(t, "../../cmd/envctl-guest", "windows", filepath.Join(dir, "guest.exe")))
+	w.peer, w.peerWin = sandboxtest.Build(t, "./testdata/peer", "linux"), sandboxtest.Build(t, "./testdata/peer", "windows")
+	w.node, w.guest = sandboxtest.Node(t), sandboxtest.Guest(t)
 
 	var err error
 	if w.docker, err = docker.New(docker.Options{Version: "test"}); err != nil {
@@ -79,25 +71,6 @@ func newWorld(t *testing.T) *world {
 	w.db = start("db", "/peer", "serve", ":9000", page)
 	w.asker = start("asker", "sleep", "infinity")
 	return w
-}
-
-func build(t *testing.T, pkg, goos, out string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
-	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, msg)
-	}
-	return out
-}
-
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 // run runs a command on the host; a failure ends the test.
@@ -140,17 +113,12 @@ func (w *world) machine(address string, port int) *envspec.Machine {
 // fromHost is the machine as the host reaches it now: a restart publishes another port.
 func (w *world) fromHost() *envspec.Machine {
 	w.t.Helper()
-	u, err := url.Parse(w.box.HTTPS)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	m := w.machine(u.Hostname(), port)
+	m := w.machine("127.0.0.1", w.box.HTTPSPort)
 	m.Ready = &envspec.Ready{HTTP: &envspec.HTTPCheck{Port: "api", Path: "/health"}, StartPeriod: time.Minute}
-	exe := read(w.t, w.peerWin)
+	exe, err := os.ReadFile(w.peerWin)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	sum := sha256.Sum256(exe)
 	m.Layers = []guestproto.Layer{
 		{Kind: "file", Name: `C:\peer\peer.exe`, File: &guestproto.File{Source: &guestproto.Source{
@@ -231,8 +199,7 @@ func TestWiresThroughARealSandbox(t *testing.T) {
 	w.wire("1", gateway.Wires{Forwards: forward})
 	w.gateway = w.run("docker", "ps", "--quiet", "--no-trunc", "--filter", "name=gatewaytest-"+w.instance.ID+"-pas")
 
-	sum := sha256.Sum256(w.guest)
-	win := windows.New(windows.Options{Helper: func() ([]byte, string, error) { return gzipped(t, w.guest), hex.EncodeToString(sum[:]), nil }})
+	win := windows.New(windows.Options{Helper: sandboxtest.Helper(t)})
 	t.Cleanup(func() { win.Close() })
 	m := w.fromHost()
 	var events bytes.Buffer
@@ -302,17 +269,4 @@ func TestWiresThroughARealSandbox(t *testing.T) {
 			}
 		}
 	})
-}
-
-func gzipped(t *testing.T, data []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	zw := gzip.NewWriter(&b)
-	if _, err := zw.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }

@@ -2,16 +2,8 @@ package windows
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,58 +15,24 @@ import (
 	"github.com/envctl/envctl/providers"
 )
 
-// realHelper builds the guest helper as make does.
-func realHelper(t *testing.T) func() ([]byte, string, error) {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "guest.exe")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "../../cmd/envctl-guest")
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the helper: %v\n%s", err, msg)
-	}
-	exe, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var gz bytes.Buffer
-	zw := gzip.NewWriter(&gz)
-	if _, err := zw.Write(exe); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(exe)
-	return func() ([]byte, string, error) { return gz.Bytes(), hex.EncodeToString(sum[:]), nil }
-}
-
 // sandboxMachine is the sandbox as a machine that the spec names by its address, so that Remove undoes what is on it.
-func sandboxMachine(t *testing.T, box *sandboxtest.Sandbox, layers ...guestproto.Layer) *envspec.Machine {
-	t.Helper()
-	u, err := url.Parse(box.HTTPS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
+func sandboxMachine(box *sandboxtest.Sandbox, layers ...guestproto.Layer) *envspec.Machine {
 	m := machine(layers...)
-	m.Address = u.Hostname()
-	m.WinRM = envspec.WinRM{User: box.User, Password: secret.Text{Value: box.Password, Sensitive: true}, Port: port,
+	m.Address = "127.0.0.1"
+	m.WinRM = envspec.WinRM{User: box.User, Password: secret.Text{Value: box.Password, Sensitive: true}, Port: box.HTTPSPort,
 		HTTPS: true, Auth: "ntlm", Fingerprint: box.Fingerprint}
 	return m
 }
 
 func TestOnASandbox(t *testing.T) {
 	box := sandboxtest.Start(t)
-	p := New(Options{Helper: realHelper(t)})
+	p := New(Options{Helper: sandboxtest.Helper(t)})
 	t.Cleanup(func() { p.Close() })
 	const planted = "pl4nted-Passw0rd"
 	text := secret.Text{Value: planted, Sensitive: true}
 	registry := guestproto.Layer{Kind: "registry", Name: `HKLM\SOFTWARE\EnvctlTest`, Registry: &guestproto.Registry{
 		Values: map[string]guestproto.RegistryValue{"Password": {Type: "sz", Value: text}}}}
-	m := sandboxMachine(t, box, registry,
+	m := sandboxMachine(box, registry,
 		guestproto.Layer{Kind: "reboot", Name: "now", Reboot: &guestproto.Reboot{When: "always"}},
 		guestproto.Layer{Kind: "env", Name: "ENVCTL_TEST", Env: &guestproto.Env{Value: secret.Plain("after the reboot")}})
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
@@ -128,7 +86,7 @@ func TestOnASandbox(t *testing.T) {
 	t.Run("helper of another version", func(t *testing.T) {
 		// Looking at a machine that an older envctl set up: its manifest says that a helper may come.
 		box.Exec(t, "sh", "-c", `rm -rf "$(dirname "$(find / -xdev -iname manifest.json -path '*ProgramData*' 2>/dev/null)")"/bin/*`)
-		other := New(Options{Helper: realHelper(t)})
+		other := New(Options{Helper: sandboxtest.Helper(t)})
 		defer other.Close()
 		if o := observeOne(t, other, m); o.State != providers.Ready || o.Manifest == nil {
 			t.Errorf("observed %+v", o)

@@ -2,6 +2,7 @@ package sandboxtest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -52,8 +53,7 @@ func build(t testing.TB) (image string) {
 	t.Helper()
 	files := map[string][]byte{}
 	sum := sha256.New()
-	blobs := sandbox.BuildContext(
-		blob.Of(buildHelper(t, "./cmd/envctl-node", "linux")), blob.Of(buildHelper(t, "./cmd/envctl-guest", "windows")))
+	blobs := sandbox.BuildContext(blob.Of(Node(t)), blob.Of(Guest(t)))
 	for _, name := range slices.Sorted(maps.Keys(blobs)) {
 		content, err := blobs[name].Bytes()
 		if err != nil {
@@ -85,28 +85,52 @@ func removeOthers(t testing.TB, keep string) {
 	}
 }
 
-// buildHelper builds one of the helpers as make does, and gives the binary.
-func buildHelper(t testing.TB, pkg, goos string) []byte {
+// Build builds a program of this module as make does, for amd64, and gives its path. Pkg is its import path, or its folder
+// from the test's own.
+func Build(t testing.TB, pkg, goos string) (path string) {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "helper")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
-	cmd.Dir = moduleRoot(t)
+	path = filepath.Join(t.TempDir(), "program")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", path, pkg)
 	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", pkg, err, msg)
 	}
-	data, err := os.ReadFile(out)
+	return path
+}
+
+// Node builds envctl's helper for containers.
+func Node(t testing.TB) []byte {
+	t.Helper()
+	return read(t, Build(t, "github.com/envctl/envctl/cmd/envctl-node", "linux"))
+}
+
+// Guest builds envctl's helper for machines.
+func Guest(t testing.TB) []byte {
+	t.Helper()
+	return read(t, Build(t, "github.com/envctl/envctl/cmd/envctl-guest", "windows"))
+}
+
+// Helper gives Guest as it goes to a machine, and the SHA-256 of the program in it.
+func Helper(t testing.TB) func() (gz []byte, sum string, err error) {
+	t.Helper()
+	exe := Guest(t)
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(exe); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(exe)
+	return func() ([]byte, string, error) { return b.Bytes(), hex.EncodeToString(digest[:]), nil }
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return data
-}
-
-func moduleRoot(t testing.TB) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
-	if err != nil {
-		t.Fatalf("finding the module: %v", err)
-	}
-	return filepath.Dir(strings.TrimSpace(string(out)))
 }

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"net/url"
-	"strconv"
 	"testing"
 	"time"
 
@@ -26,9 +24,9 @@ func testPipes(t *testing.T, box *sandboxtest.Sandbox) {
 		data[i] = byte(i)
 	}
 	sum := sha256.Sum256(data)
-	for name, endpoint := range map[string]string{"TLS": box.HTTPS, "sealed": box.HTTP} {
+	for name, https := range map[string]bool{"TLS": true, "sealed": false} {
 		t.Run(name, func(t *testing.T) {
-			c := ourClient(t, box, endpoint)
+			c := ourClient(t, box, https)
 			shell, err := c.Shell(t.Context(), ours.ShellOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -62,19 +60,11 @@ func testPipes(t *testing.T, box *sandboxtest.Sandbox) {
 }
 
 // ourClient is the product's own client, by NTLM: pinned over TLS, sealed without.
-func ourClient(t *testing.T, box *sandboxtest.Sandbox, endpoint string) *ours.Client {
+func ourClient(t *testing.T, box *sandboxtest.Sandbox, https bool) *ours.Client {
 	t.Helper()
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := ours.Config{Address: u.Hostname(), Port: port, HTTPS: u.Scheme == "https", User: box.User, Password: secret.Text{Value: box.Password, Sensitive: true}}
-	if cfg.HTTPS {
-		cfg.Fingerprint = box.Fingerprint
+	cfg := ours.Config{Address: "127.0.0.1", Port: box.HTTPPort, HTTPS: https, User: box.User, Password: secret.Text{Value: box.Password, Sensitive: true}}
+	if https {
+		cfg.Port, cfg.Fingerprint = box.HTTPSPort, box.Fingerprint
 	}
 	c, err := ours.New(cfg)
 	if err != nil {

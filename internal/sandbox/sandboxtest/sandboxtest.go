@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,10 @@ import (
 
 // Sandbox is a running one. It is removed when its test ends.
 type Sandbox struct {
-	// HTTPS and HTTP are the endpoints as the test's process reaches them.
-	HTTPS, HTTP    string
-	User, Password string
+	// HTTPS and HTTP are the endpoints as the test's process reaches them, and the ports of 127.0.0.1 that they are at.
+	HTTPS, HTTP         string
+	HTTPSPort, HTTPPort int
+	User, Password      string
 	// Fingerprint is of the HTTPS certificate, "sha256:<hex>"; Certificate is its PEM.
 	Fingerprint string
 	Certificate []byte
@@ -92,16 +94,21 @@ func Start(t testing.TB, options ...Option) *Sandbox {
 }
 
 func (s *Sandbox) findPorts(t testing.TB) {
-	port := func(inside int) string {
+	port := func(inside int) int {
 		line, _, _ := strings.Cut(docker(t, nil, "port", s.ContainerID, fmt.Sprintf("%d/tcp", inside)), "\n")
-		_, p, err := net.SplitHostPort(strings.TrimSpace(line))
+		_, text, err := net.SplitHostPort(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatalf("reading the published port: %v", err)
+		}
+		p, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatalf("reading the published port: %v", err)
 		}
 		return p
 	}
-	s.HTTPS = "https://127.0.0.1:" + port(sandbox.HTTPSPort) + "/wsman"
-	s.HTTP = "http://127.0.0.1:" + port(sandbox.HTTPPort) + "/wsman"
+	s.HTTPSPort, s.HTTPPort = port(sandbox.HTTPSPort), port(sandbox.HTTPPort)
+	s.HTTPS = fmt.Sprintf("https://127.0.0.1:%d/wsman", s.HTTPSPort)
+	s.HTTP = fmt.Sprintf("http://127.0.0.1:%d/wsman", s.HTTPPort)
 }
 
 // WaitReady waits until the sandbox answers, after a start or a reboot.

@@ -2,18 +2,10 @@ package remote
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,49 +20,24 @@ import (
 )
 
 // sandboxMachine is a real sandbox, and the real helper for it.
-func sandboxMachine(t *testing.T, box *sandboxtest.Sandbox, endpoint string) Machine {
+func sandboxMachine(t *testing.T, box *sandboxtest.Sandbox, https bool) Machine {
 	t.Helper()
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := Machine{WinRM: winrm.Config{Address: u.Hostname(), Port: port, User: box.User, Password: secret.Plain(box.Password)}}
-	if u.Scheme == "https" {
-		m.WinRM.HTTPS, m.WinRM.Fingerprint = true, box.Fingerprint
+	m := Machine{WinRM: winrm.Config{Address: "127.0.0.1", Port: box.HTTPPort, User: box.User, Password: secret.Plain(box.Password)}}
+	if https {
+		m.WinRM.HTTPS, m.WinRM.Port, m.WinRM.Fingerprint = true, box.HTTPSPort, box.Fingerprint
 	}
 	return m
 }
 
-func buildGuest(t *testing.T) (packed []byte, sum string) {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "envctl-guest.exe")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "github.com/envctl/envctl/cmd/envctl-guest")
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the helper: %v\n%s", err, msg)
-	}
-	raw, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := sha256.Sum256(raw)
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = w.Write(raw)
-	_ = w.Close()
-	return b.Bytes(), hex.EncodeToString(digest[:])
-}
-
 func TestOverWine(t *testing.T) {
 	box := sandboxtest.Start(t)
-	packed, sum := buildGuest(t)
-	for _, way := range []struct{ name, endpoint string }{{"HTTPS", box.HTTPS}, {"sealed HTTP", box.HTTP}} {
+	packed, sum, _ := sandboxtest.Helper(t)()
+	for _, way := range []struct {
+		name  string
+		https bool
+	}{{"HTTPS", true}, {"sealed HTTP", false}} {
 		t.Run(way.name, func(t *testing.T) {
-			m := sandboxMachine(t, box, way.endpoint)
+			m := sandboxMachine(t, box, way.https)
 			m.HelperGzip, m.HelperSHA256 = packed, sum
 			if way.name == "HTTPS" {
 				look := m
@@ -96,8 +63,8 @@ func TestOverWine(t *testing.T) {
 
 func TestOverWineARebootIsNoticedAndSurvived(t *testing.T) {
 	box := sandboxtest.Start(t)
-	m := sandboxMachine(t, box, box.HTTPS)
-	m.HelperGzip, m.HelperSHA256 = buildGuest(t)
+	m := sandboxMachine(t, box, true)
+	m.HelperGzip, m.HelperSHA256, _ = sandboxtest.Helper(t)()
 	c := connectTo(t, m)
 	began := time.Now()
 	box.RestartContainer(t)
@@ -108,7 +75,7 @@ func TestOverWineARebootIsNoticedAndSurvived(t *testing.T) {
 	}
 	t.Logf("lost %s after the restart began: %v", time.Since(began).Round(time.Millisecond), c.Wait())
 	boot := c.BootID()
-	m2 := sandboxMachine(t, box, box.HTTPS) // Docker may have published another port
+	m2 := sandboxMachine(t, box, true) // Docker may have published another port
 	m2.HelperGzip, m2.HelperSHA256 = m.HelperGzip, m.HelperSHA256
 	if again := connectTo(t, m2); again.BootID() == boot {
 		t.Error("the boot id is the same after a reboot")
