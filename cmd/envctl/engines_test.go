@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 // far is a Docker engine with a network of its own, so that what it publishes is not to be reached from here.
@@ -153,7 +155,7 @@ func (f *far) ssh() (vars []string, drop func()) {
 	}
 	key("hostkey")
 	f.put("authorized", string(ssh.MarshalAuthorizedKey(key("key").PublicKey())))
-	port := freePort(f.t)
+	port := nettest.FreePort(f.t)
 	config := f.put("sshd_config", fmt.Sprintf(`ListenAddress 127.0.0.1:%d
 HostKey %[2]s/hostkey
 AuthorizedKeysFile %[2]s/authorized
@@ -210,16 +212,6 @@ SetEnv DOCKER_HOST=unix://%[3]s
 		}
 	}
 	return []string{fmt.Sprintf("DOCKER_HOST=ssh://root@127.0.0.1:%d", port), "PATH=" + bin + ":" + os.Getenv("PATH")}, drop
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 const distant = `

@@ -2,10 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 // TestOrphans: what is no longer in the spec goes with leave only, and all else is done without.
@@ -63,14 +64,7 @@ job "stays" {
 // anything is done.
 func TestOrphanWithAPort(t *testing.T) {
 	e := newContainerEnv(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := nettest.FreePort(t)
 	spec := func(name string) {
 		pinned := fmt.Sprintf("port \"p\" {\n    guest = 80\n    host  = %d\n  }\n  image", port)
 		e.write("env.envctl.hcl", `environment "pinned" {}`+strings.Replace(sleeperBlock("container", name, "1"), "image", pinned, 1))

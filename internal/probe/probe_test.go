@@ -2,49 +2,24 @@ package probe
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"net"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve does with each connection what handle does, and gives the address.
-func serve(t *testing.T, handle func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			handle(c)
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	return l.Addr().String()
-}
-
 func TestHowFarAConnectionGets(t *testing.T) {
-	hangsUp := serve(t, func(c net.Conn) { _ = c.Close() })
-	greets := serve(t, func(c net.Conn) { _, _ = c.Write([]byte("hello")); _ = c.Close() })
-	waits := serve(t, func(c net.Conn) { t.Cleanup(func() { _ = c.Close() }) })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	hangsUp := nettest.Serve(t, func(*net.TCPConn) {}).String()
+	greets := nettest.Serve(t, func(c *net.TCPConn) { _, _ = c.Write([]byte("hello")) }).String()
+	waits := nettest.Serve(t, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) }).String()
+	nobody := fmt.Sprintf("127.0.0.1:%d", nettest.FreePort(t))
 	const hold = 200 * time.Millisecond
 	tests := []struct {
 		what   string

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/nettest"
 	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 )
@@ -25,7 +26,7 @@ func TestAttributesReachTheContainer(t *testing.T) {
 		ExtraHosts: map[string]string{"elsewhere": "192.0.2.7"}, StopSignal: "SIGKILL", StopGrace: 1500 * time.Millisecond, Init: true,
 		Tmpfs: []string{"/scratch:size=1m"}, Labels: map[string]string{"team": "blue"},
 		Volumes: []envspec.Volume{{Name: "src", Target: "/src", Source: dir, ReadOnly: true}, {Name: "data", Target: "/data"}},
-		Ports:   []envspec.Port{{Name: "web", Guest: 80, Host: freePort(t), Protocol: "tcp"}, {Name: "inside", Guest: 81}},
+		Ports:   []envspec.Port{{Name: "web", Guest: 80, Host: nettest.FreePort(t), Protocol: "tcp"}, {Name: "inside", Guest: 81}},
 	}
 	w.must(w.up(providers.Create, node(c, "1")))
 	got := w.run(c.Addr, "/bin/sh", "-c", `id -u; id -g; pwd; echo "$A,$B"; cat /src/given.txt; echo; getent hosts elsewhere; grep -c ' /scratch tmpfs' /proc/mounts; touch /src/x 2>&1 | grep -o Read-only; cat /proc/1/comm`)

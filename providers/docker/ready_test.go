@@ -13,6 +13,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/nettest"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -27,17 +28,6 @@ func listen(port int, status string) string {
 			print $c "HTTP/1.0 %s\r\n\r\npath " . (split / /, $line)[1];
 			close $c;
 		}'`, port, status)
-}
-
-// freePort gives a port of this computer that nothing holds.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func TestReadyChecks(t *testing.T) {
@@ -74,7 +64,7 @@ func TestCheckOverPublishedPortSeesThroughProxy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := shell("web", listen(8080, "200 OK"))
-	c.Ports = []envspec.Port{{Name: "web", Guest: 8080, Host: freePort(t)}, {Name: "none", Guest: 9090, Host: freePort(t)}}
+	c.Ports = []envspec.Port{{Name: "web", Guest: 8080, Host: nettest.FreePort(t)}, {Name: "none", Guest: 9090, Host: nettest.FreePort(t)}}
 	c.Ready = &envspec.Ready{HTTP: &envspec.HTTPCheck{Port: "web", Path: "/"}}
 	if err := w.up(providers.Create, node(c, "1")); err != nil {
 		t.Fatal(err)
@@ -228,9 +218,9 @@ func TestPortTaken(t *testing.T) {
 	w.must(err)
 	defer l.Close()
 	byProcess := l.Addr().(*net.TCPAddr).Port
-	byContainer := freePort(t)
+	byContainer := nettest.FreePort(t)
 	holder := sleeper("holder")
-	holder.Ports = []envspec.Port{{Name: "web", Guest: 80, Host: byContainer}, {Name: "dns", Guest: 53, Host: freePort(t), Protocol: "udp"}}
+	holder.Ports = []envspec.Port{{Name: "web", Guest: 80, Host: byContainer}, {Name: "dns", Guest: 53, Host: nettest.FreePort(t), Protocol: "udp"}}
 	w.must(w.up(providers.Create, node(holder, "1")))
 
 	for name, port := range map[string]int{"process": byProcess, "container": byContainer} {

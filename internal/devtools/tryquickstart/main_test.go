@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/envctl/envctl/internal/nettest"
 	"github.com/envctl/envctl/templates/quickstart/pas/hl7"
 )
 
@@ -61,26 +62,12 @@ func (q *quickstart) listen(t *testing.T) (booking, address string) {
 	t.Helper()
 	web := httptest.NewServer(q)
 	t.Cleanup(web.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if raw, err := hl7.ReadBlock(bufio.NewReader(c)); err == nil {
-				hl7.WriteBlock(c, q.take(raw))
-			}
-			c.Close()
+	messages := nettest.Serve(t, func(c *net.TCPConn) {
+		if raw, err := hl7.ReadBlock(bufio.NewReader(c)); err == nil {
+			hl7.WriteBlock(c, q.take(raw))
 		}
-	}()
-	t.Cleanup(func() { l.Close(); <-done })
-	return web.URL, l.Addr().String()
+	})
+	return web.URL, messages.String()
 }
 
 func TestTry(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 // testMachine is a plain SSH server over TCP that stands for a guest helper: direct-tcpip, tcpip-forward and global
@@ -40,7 +42,7 @@ func newTestMachine(t *testing.T) *testMachine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &testMachine{t: t, key: key, addr: "127.0.0.1:" + strconv.Itoa(freePort(t)), conns: map[net.Conn]bool{}}
+	m := &testMachine{t: t, key: key, addr: "127.0.0.1:" + strconv.Itoa(nettest.FreePort(t)), conns: map[net.Conn]bool{}}
 	t.Cleanup(m.stop)
 	return m
 }
@@ -253,14 +255,4 @@ func (m *testMachine) connect(ctx context.Context, to Machine) (Link, error) {
 		return nil, err
 	}
 	return &testLink{Client: ssh.NewClient(c, chans, reqs), boot: fmt.Sprint("boot-", m.boot.Load()), conn: conn}, nil
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/nettest"
 	"github.com/envctl/envctl/internal/secret"
 )
 
@@ -144,27 +145,6 @@ func wireNamed(s Status, name string) WireStatus {
 	return WireStatus{}
 }
 
-// serveTCP serves each connection with do, on a port of its own.
-func serveTCP(t *testing.T, do func(*net.TCPConn)) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { defer c.Close(); do(c.(*net.TCPConn)) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // answerAtEnd reads all that comes until the other end says it is done, and only then answers: it needs half-close.
 func answerAtEnd(c *net.TCPConn) {
 	data, err := io.ReadAll(c)
@@ -211,8 +191,8 @@ func sqlEndpoint() addr.Endpoint {
 }
 
 func TestBothDirectionsWithHalfCloseAndEveryByte(t *testing.T) {
-	inMachine, outside := serveTCP(t, answerAtEnd), serveTCP(t, answerAtEnd)
-	listen, guest := freePort(t), freePort(t)
+	inMachine, outside := nettest.Serve(t, answerAtEnd).Port, nettest.Serve(t, answerAtEnd).Port
+	listen, guest := nettest.FreePort(t), nettest.FreePort(t)
 	r := newRig(t, Wires{
 		Forwards: []Forward{{Port: "api", Listen: listen, Guest: inMachine}},
 		Reverse:  []Reverse{{To: sqlEndpoint(), GuestListen: guest, Dial: "localhost:" + strconv.Itoa(outside)}},
@@ -246,8 +226,8 @@ func TestBothDirectionsWithHalfCloseAndEveryByte(t *testing.T) {
 }
 
 func TestWhileTheMachineIsAway(t *testing.T) {
-	listen := freePort(t)
-	r := newRig(t, Wires{Forwards: []Forward{{Port: "api", Listen: listen, Guest: serveTCP(t, echo)}}})
+	listen := nettest.FreePort(t)
+	r := newRig(t, Wires{Forwards: []Forward{{Port: "api", Listen: listen, Guest: nettest.Serve(t, echo).Port}}})
 	r.run()
 	r.until("down", func(s Status) bool { return s.Link.State == Down && s.Link.Error != "" })
 
@@ -281,8 +261,8 @@ func TestWhileTheMachineIsAway(t *testing.T) {
 }
 
 func TestRebootCutsWithAResetAndComesBack(t *testing.T) {
-	inMachine, outside := serveTCP(t, echo), serveTCP(t, echo)
-	listen, guest := freePort(t), freePort(t)
+	inMachine, outside := nettest.Serve(t, echo).Port, nettest.Serve(t, echo).Port
+	listen, guest := nettest.FreePort(t), nettest.FreePort(t)
 	r := newRig(t, Wires{
 		Forwards: []Forward{{Port: "api", Listen: listen, Guest: inMachine}},
 		Reverse:  []Reverse{{To: sqlEndpoint(), GuestListen: guest, Dial: "127.0.0.1:" + strconv.Itoa(outside)}},
@@ -336,7 +316,7 @@ func TestRefusedReverseIsShownAndRetried(t *testing.T) {
 	defer holder.Close()
 	guest := holder.Addr().(*net.TCPAddr).Port
 	r := newRig(t, Wires{Reverse: []Reverse{{To: sqlEndpoint(), GuestListen: guest,
-		Dial: "127.0.0.1:" + strconv.Itoa(serveTCP(t, echo))}}})
+		Dial: "127.0.0.1:" + strconv.Itoa(nettest.Serve(t, echo).Port)}}})
 	r.machine.start()
 	r.run()
 	s := r.until("refused", func(s Status) bool { return s.Wires[0].State == Down })
@@ -352,7 +332,7 @@ func TestRefusedReverseIsShownAndRetried(t *testing.T) {
 }
 
 func TestTargetThatRefuses(t *testing.T) {
-	listen, guest, nobody := freePort(t), freePort(t), freePort(t)
+	listen, guest, nobody := nettest.FreePort(t), nettest.FreePort(t), nettest.FreePort(t)
 	r := newRig(t, Wires{
 		Forwards: []Forward{{Port: "api", Listen: listen, Guest: nobody}},
 		Reverse:  []Reverse{{To: sqlEndpoint(), GuestListen: guest, Dial: "127.0.0.1:" + strconv.Itoa(nobody)}},

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 func TestReloadCutsOnlyWhatGoes(t *testing.T) {
-	target := serveTCP(t, echo)
-	stays, goes, comes, guest := freePort(t), freePort(t), freePort(t), freePort(t)
+	target := nettest.Serve(t, echo).Port
+	stays, goes, comes, guest := nettest.FreePort(t), nettest.FreePort(t), nettest.FreePort(t), nettest.FreePort(t)
 	at := "127.0.0.1:" + strconv.Itoa(target)
 	r := newRig(t, Wires{Forwards: []Forward{{Port: "api", Listen: stays, Guest: target}, {Port: "old", Listen: goes, Guest: target}}})
 	r.machine.start()
@@ -52,7 +54,7 @@ func TestReloadCutsOnlyWhatGoes(t *testing.T) {
 	}
 
 	// The same port in the machine, for another target: the old one must have gone before.
-	other := serveTCP(t, answerAtEnd)
+	other := nettest.Serve(t, answerAtEnd).Port
 	r.write(r.o.Wires, Wires{Reverse: []Reverse{{To: sqlEndpoint(), GuestListen: guest, Dial: "127.0.0.1:" + strconv.Itoa(other)}}})
 	s := r.until("swapped", func(s Status) bool { return len(s.Wires) == 1 && s.Ready() == nil })
 	if s.Wires[0].Connections != 0 {
@@ -64,7 +66,7 @@ func TestReloadCutsOnlyWhatGoes(t *testing.T) {
 }
 
 func TestWrongOrMissingWiresChangeNothing(t *testing.T) {
-	target, listen := serveTCP(t, echo), freePort(t)
+	target, listen := nettest.Serve(t, echo).Port, nettest.FreePort(t)
 	good := Wires{Forwards: []Forward{{Port: "api", Listen: listen, Guest: target}}}
 	r := newRig(t, good)
 	r.machine.start()
@@ -100,7 +102,7 @@ func TestWrongOrMissingWiresChangeNothing(t *testing.T) {
 }
 
 func TestCommand(t *testing.T) {
-	target, listen := serveTCP(t, echo), freePort(t)
+	target, listen := nettest.Serve(t, echo).Port, nettest.FreePort(t)
 	r := newRig(t, Wires{Forwards: []Forward{{Port: "api", Listen: listen, Guest: target}}})
 	run := func(args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
@@ -128,7 +130,7 @@ func TestCommand(t *testing.T) {
 	if strings.Contains(out, planted) {
 		t.Error("the password is in the status")
 	}
-	r.write(r.o.Wires, Wires{Forwards: []Forward{{Port: "other", Listen: freePort(t), Guest: target}}})
+	r.write(r.o.Wires, Wires{Forwards: []Forward{{Port: "other", Listen: nettest.FreePort(t), Guest: target}}})
 	if code, _, errs := run("reload"); code != 0 {
 		t.Errorf("reload: %d, %q", code, errs)
 	}
@@ -143,7 +145,7 @@ func TestCommand(t *testing.T) {
 }
 
 func TestStopsWithinASecondAndSaysNoPassword(t *testing.T) {
-	target, listen := serveTCP(t, echo), freePort(t)
+	target, listen := nettest.Serve(t, echo).Port, nettest.FreePort(t)
 	r := newRig(t, Wires{Forwards: []Forward{{Port: "api", Listen: listen, Guest: target}}})
 	r.o.timing.closing = defaults().closing
 	r.machine.start()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 func TestAHelperThatIsThereIsUsed(t *testing.T) {
@@ -28,22 +30,8 @@ func TestAHelperThatIsThereIsUsed(t *testing.T) {
 // speaks sends a megabyte through a forward and back.
 func speaks(t *testing.T, c *Conn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(conn, conn)
-		_ = conn.Close()
-	}()
-	defer func() { _ = l.Close(); <-done }()
-	conn, err := c.DialContext(t.Context(), "tcp", l.Addr().String())
+	echo := nettest.Serve(t, func(c *net.TCPConn) { _, _ = io.Copy(c, c) })
+	conn, err := c.DialContext(t.Context(), "tcp", echo.String())
 	if err != nil {
 		t.Fatal(err)
 	}
