@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,46 +27,38 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		role, args = args[0], args[1:]
 	}
+	var err error
 	switch role {
 	case "gateway":
 		return gateway(ctx, args, stdout, stderr)
-	case "relay":
-		if err := hostlink.Main(ctx, args); err != nil {
-			fmt.Fprintln(stderr, "envctl-node relay:", err)
-			return 1
-		}
-		return 0
-	case "probe":
-		if err := probe.Main(ctx, args, stdout); err != nil {
-			fmt.Fprintln(stderr, "envctl-node probe:", err)
-			return 1
-		}
-		return 0
-	case "forward":
-		if err := forward.Main(ctx, args); err != nil {
-			fmt.Fprintln(stderr, "envctl-node forward:", err)
-			return 1
-		}
-		return 0
 	case "sandbox":
 		return sandbox.Main(args, stdout, stderr)
-	case "remove":
-		return remove(args, stderr)
 	case "volume":
 		return volume.Main(args, stderr)
+	case "relay":
+		err = hostlink.Main(ctx, args)
+	case "probe":
+		err = probe.Main(ctx, args, stdout)
+	case "forward":
+		err = forward.Main(ctx, args)
+	case "remove":
+		err = remove(args)
+	default:
+		fmt.Fprintln(stderr, "envctl-node: want a role: forward, gateway, probe, relay, remove, sandbox or volume")
+		return 64
 	}
-	fmt.Fprintln(stderr, "envctl-node: want a role: forward, gateway, probe, relay, remove, sandbox or volume")
-	return 64
+	if err != nil {
+		fmt.Fprintf(stderr, "envctl-node %s: %v\n", role, err)
+		return 1
+	}
+	return 0
 }
 
 // remove takes files and folders away, in a container that has no rm.
-func remove(args []string, stderr io.Writer) int {
-	code := 0
+func remove(args []string) error {
+	var errs []error
 	for _, p := range args[min(1, len(args)):] { // after "--"
-		if err := os.RemoveAll(p); err != nil {
-			fmt.Fprintln(stderr, "envctl-node remove:", err)
-			code = 1
-		}
+		errs = append(errs, os.RemoveAll(p))
 	}
-	return code
+	return errors.Join(errs...)
 }

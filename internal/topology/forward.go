@@ -19,11 +19,8 @@ var ForwardAddr = addr.Addr{Kind: addr.Forward, Name: "default"}
 
 func forwardContainer(node blob.Blob) *envspec.Container {
 	return &envspec.Container{
-		Addr: ForwardAddr,
-		Build: &envspec.Build{Tag: "forward", Files: map[string]blob.Blob{
-			"Dockerfile":  blob.Of([]byte("FROM scratch\nCOPY envctl-node /envctl-node\nENTRYPOINT [\"/envctl-node\"]\n")),
-			"envctl-node": node,
-		}},
+		Addr:      ForwardAddr,
+		Build:     envspec.NodeBuild(node),
 		Command:   forward.WaitCommand(),
 		Restart:   "unless-stopped",
 		StopGrace: time.Second,

@@ -23,12 +23,9 @@ func NeedsRelay(address string) bool {
 func relay(m *envspec.Machine, node blob.Blob, port int) *envspec.Container {
 	listen := fmt.Sprintf("%s:%d", hostlink.Host, port)
 	return &envspec.Container{
-		Addr: m.Addr.Sibling(addr.Relay),
-		Build: &envspec.Build{Tag: "relay", Files: map[string]blob.Blob{
-			"Dockerfile":  blob.Of([]byte("FROM scratch\nCOPY envctl-node /envctl-node\nENTRYPOINT [\"/envctl-node\", \"relay\"]\n")),
-			"envctl-node": node,
-		}},
-		Command:     []string{"run", listen, net.JoinHostPort(m.Address, strconv.Itoa(winrmPort(m)))},
+		Addr:        m.Addr.Sibling(addr.Relay),
+		Build:       envspec.NodeBuild(node),
+		Command:     []string{"relay", "run", listen, net.JoinHostPort(m.Address, strconv.Itoa(winrmPort(m)))},
 		Ready:       &envspec.Ready{Exec: []string{"/envctl-node", "relay", "check", listen}},
 		Ports:       []envspec.Port{{Name: "winrm", Guest: port, Host: port, Protocol: "tcp"}},
 		ExtraHosts:  hostGateway(),

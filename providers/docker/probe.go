@@ -112,9 +112,5 @@ func (p *Provider) runIn(ctx context.Context, from providers.Observed, image str
 
 // nodeImage gives an image of envctl-node and nothing else.
 func (p *Provider) nodeImage(ctx context.Context, i providers.Instance, node blob.Blob) (string, error) {
-	body := &envspec.Container{Build: &envspec.Build{Tag: "node", Files: map[string]blob.Blob{
-		"Dockerfile":  blob.Of([]byte("FROM scratch\nCOPY envctl-node /envctl-node\nENTRYPOINT [\"/envctl-node\"]\n")),
-		"envctl-node": node,
-	}}}
-	return p.ensureImage(ctx, providers.Change{Instance: i}, body, func(event.Event) {})
+	return p.ensureImage(ctx, providers.Change{Instance: i}, &envspec.Container{Build: envspec.NodeBuild(node)}, func(event.Event) {})
 }
