@@ -170,7 +170,7 @@ func (w *waiter) ended(parent context.Context, limit time.Duration, err error) e
 	case err == nil:
 		return nil
 	case errors.Is(parent.Err(), context.DeadlineExceeded) && w.last != nil:
-		return fmt.Errorf("not ready yet: %w", w.last) // who asked waits for less long than the check may take
+		return w.last // who asked waits for less long than the check may take
 	case parent.Err() != nil:
 		return context.Cause(parent)
 	case isNotFound(err):
