@@ -75,9 +75,12 @@ type Observed struct {
 	// Carried are the contents of its mutable files (envspec.File.Mutable) by path, read from the resource as it is
 	// now: a label cannot follow an update. Whoever observes leaves Mutable, their hash, to who compares.
 	Carried map[string][]byte
-	// Manifest and Drifted are set for a Windows machine.
-	Manifest *guestproto.Manifest
-	Drifted  map[string]string
+	// Manifest, Drifted and Differences are set for a Windows machine; the last two as in guestproto.Observation.
+	Manifest    *guestproto.Manifest
+	Drifted     map[string]string
+	Differences map[string][]guestproto.Difference
+	// ByHand is what somebody changed of a container, as far as it can be seen and an update mends it.
+	ByHand []guestproto.Difference
 	// Handle is the provider's own, for Remove ("container id").
 	Handle string
 	// Instance says whose it is, where several are listed.
@@ -92,7 +95,7 @@ type Action string
 // The actions of a plan.
 const (
 	Create  Action = "create"
-	Update  Action = "update" // nothing of the identity changes: copy mutable files, start, apply layers
+	Update  Action = "update" // nothing of the identity changes: copy mutable files, mend, start, apply layers
 	Replace Action = "replace"
 	Delete  Action = "delete"
 	None    Action = "none"

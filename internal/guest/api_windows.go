@@ -50,50 +50,6 @@ var (
 	procGetExtendedTCPTable = iphlpapi.NewProc("GetExtendedTcpTable")
 )
 
-// regValue is a registry value as it is stored.
-type regValue struct {
-	Type uint32 `json:"type"`
-	Data []byte `json:"data"`
-}
-
-// readValue gives nil where the value does not exist.
-func readValue(k registry.Key, name string) (*regValue, error) {
-	for size := 256; ; {
-		buf := make([]byte, size)
-		n, kind, err := k.GetValue(name, buf)
-		switch {
-		case errors.Is(err, registry.ErrNotExist):
-			return nil, nil
-		case errors.Is(err, registry.ErrShortBuffer), errors.Is(err, windows.ERROR_MORE_DATA):
-			size = max(n, 2*size)
-			continue
-		case err != nil:
-			return nil, err
-		}
-		return &regValue{Type: kind, Data: buf[:n]}, nil
-	}
-}
-
-func writeValue(k registry.Key, name string, v regValue) error {
-	name16, err := windows.UTF16PtrFromString(name)
-	if err != nil {
-		return err
-	}
-	var data *byte
-	if len(v.Data) > 0 {
-		data = &v.Data[0]
-	}
-	r, _, _ := procRegSetValueEx.Call(uintptr(k), uintptr(unsafe.Pointer(name16)), 0, uintptr(v.Type), uintptr(unsafe.Pointer(data)), uintptr(len(v.Data)))
-	return errno(r)
-}
-
-func deleteValue(k registry.Key, name string) error {
-	if err := k.DeleteValue(name); err != nil && !errors.Is(err, registry.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // deleteKey removes a key without subkeys; registry.DeleteKey does not take a view.
 func deleteKey(root registry.Key, path string, view uint32) error {
 	path16, err := windows.UTF16PtrFromString(path)

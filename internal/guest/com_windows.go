@@ -31,6 +31,17 @@ func enterCOM() (leave func()) {
 	}
 }
 
+// withCOM calls do with an object of a class, on a thread that is ready for it.
+func withCOM(class, iface *windows.GUID, do func(*comObject) error) error {
+	defer enterCOM()()
+	o, err := comCreate(class, iface)
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	return do(o)
+}
+
 func comCreate(class, iface *windows.GUID) (*comObject, error) {
 	var o *comObject
 	const inProcess = 1 // CLSCTX_INPROC_SERVER
@@ -50,6 +61,33 @@ func comCreate(class, iface *windows.GUID) (*comObject, error) {
 func (o *comObject) call(method int, args ...uintptr) error {
 	r, _, _ := syscall.SyscallN(o.methods[method], append([]uintptr{uintptr(unsafe.Pointer(o))}, args...)...)
 	return hresult(r)
+}
+
+// item calls a method that gives the object of a name; nil where there is none.
+func (o *comObject) item(method int, name string) (*comObject, error) {
+	text := newBSTR(name)
+	defer freeBSTR(text)
+	var item *comObject
+	err := o.call(method, text, uintptr(unsafe.Pointer(&item)))
+	switch {
+	case errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case item == nil:
+		return nil, errNoInterface
+	}
+	return item, nil
+}
+
+// text calls a method that gives a string.
+func (o *comObject) text(method int) (string, error) {
+	var text *uint16
+	if err := o.call(method, uintptr(unsafe.Pointer(&text))); err != nil {
+		return "", err
+	}
+	defer freeBSTR(uintptr(unsafe.Pointer(text)))
+	return windows.UTF16PtrToString(text), nil
 }
 
 func (o *comObject) release() { syscall.SyscallN(o.methods[comRelease], uintptr(unsafe.Pointer(o))) }

@@ -19,43 +19,52 @@ func (m *Machine) Observe(ctx context.Context) (guestproto.Observation, error) {
 		return o, err
 	}
 	o.Manifest = man
-	for _, l := range man.Layers {
+	steps, errs := make([]*step, len(man.Layers)), make([]error, len(man.Layers))
+	masks := newMasker() // of all layers: somebody may have put one layer's secret where another looks
+	for i, l := range man.Layers {
+		if steps[i], errs[i] = m.recordedStep(l); errs[i] == nil {
+			masks.layers([]guestproto.Layer{steps[i].layer})
+		}
+	}
+	for i, l := range man.Layers {
 		if err := ctx.Err(); err != nil {
 			return o, err
 		}
 		if !l.Complete {
 			continue
 		}
-		if drift := m.drift(ctx, l); drift != "" {
-			if o.Drifted == nil {
-				o.Drifted = map[string]string{}
-			}
-			o.Drifted[guestproto.Layer{Kind: l.Kind, Name: l.Name}.ID()] = drift
+		d := m.drift(ctx, l.Kind, steps[i], errs[i])
+		if len(d.words) == 0 {
+			continue
+		}
+		if o.Drifted == nil {
+			o.Drifted, o.Differences = map[string]string{}, map[string][]guestproto.Difference{}
+		}
+		id := guestproto.Layer{Kind: l.Kind, Name: l.Name}.ID()
+		o.Drifted[id] = masks.mask(d.inWords())
+		if parts := d.masked(masks.mask); len(parts) > 0 {
+			o.Differences[id] = parts
 		}
 	}
 	return o, nil
 }
 
 // drift treats what cannot be told as drift: applying the layer again says what is wrong.
-func (m *Machine) drift(ctx context.Context, l guestproto.ManifestLayer) string {
-	k := m.kinds[l.Kind]
-	if k == nil {
-		return fmt.Sprintf("this helper knows no %q layer", l.Kind)
+func (m *Machine) drift(ctx context.Context, kind string, s *step, err error) drift {
+	k := m.kinds[kind]
+	switch {
+	case k == nil:
+		return drifted("this helper knows no %q layer", kind)
+	case err != nil:
+		return drifted("cannot be told: %v", err)
+	case s.record.Layer.Kind == "":
+		return drifted("its record is gone")
 	}
-	s, err := m.recordedStep(l)
+	d, err := k.observe(ctx, s)
 	if err != nil {
-		return "cannot be told: " + err.Error()
+		return drifted("cannot be told: %v", err)
 	}
-	if s.record.Layer.Kind == "" {
-		return "its record is gone"
-	}
-	masks := newMasker()
-	masks.layers([]guestproto.Layer{s.layer})
-	drift, err := k.observe(ctx, s)
-	if err != nil {
-		drift = "cannot be told: " + err.Error()
-	}
-	return masks.mask(drift)
+	return d
 }
 
 func (m *Machine) serveObserve(ctx context.Context, _ io.Reader, out io.Writer) error {

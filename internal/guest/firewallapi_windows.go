@@ -20,15 +20,20 @@ const (
 	rulesRemove = 7 + 2
 	rulesItem   = 7 + 3
 
-	rulePutName       = 7 + 1
-	rulePutProtocol   = 7 + 9
-	ruleGetLocalPorts = 7 + 10
-	rulePutLocalPorts = 7 + 11
-	rulePutDirection  = 7 + 21
-	ruleGetEnabled    = 7 + 26
-	rulePutEnabled    = 7 + 27
-	rulePutProfiles   = 7 + 31
-	rulePutAction     = 7 + 35
+	rulePutName            = 7 + 1
+	ruleGetProtocol        = 7 + 8
+	rulePutProtocol        = 7 + 9
+	ruleGetLocalPorts      = 7 + 10
+	rulePutLocalPorts      = 7 + 11
+	ruleGetRemoteAddresses = 7 + 16
+	ruleGetDirection       = 7 + 20
+	rulePutDirection       = 7 + 21
+	ruleGetEnabled         = 7 + 26
+	rulePutEnabled         = 7 + 27
+	ruleGetProfiles        = 7 + 30
+	rulePutProfiles        = 7 + 31
+	ruleGetAction          = 7 + 34
+	rulePutAction          = 7 + 35
 )
 
 var (
@@ -38,23 +43,22 @@ var (
 	iidRule      = windows.GUID{Data1: 0xAF230D27, Data2: 0xBABA, Data3: 0x4E42, Data4: [8]byte{0xAC, 0xED, 0xF5, 0x24, 0xF2, 0x2C, 0xFC, 0xE2}}
 )
 
+// allProfiles is NET_FW_PROFILE2_ALL.
+const allProfiles = 0x7FFFFFFF
+
 // withFirewall calls do with the firewall's interface.
 func withFirewall(do func(firewallAPI) error) error {
-	defer enterCOM()()
-	policy, err := comCreate(&clsidPolicy2, &iidPolicy2)
-	if err != nil {
-		return err
-	}
-	defer policy.release()
-	var rules *comObject
-	if err := policy.call(policyRules, uintptr(unsafe.Pointer(&rules))); err != nil {
-		return err
-	}
-	if rules == nil {
-		return errNoInterface
-	}
-	defer rules.release()
-	return do(firewallAPI{rules})
+	return withCOM(&clsidPolicy2, &iidPolicy2, func(policy *comObject) error {
+		var rules *comObject
+		if err := policy.call(policyRules, uintptr(unsafe.Pointer(&rules))); err != nil {
+			return err
+		}
+		if rules == nil {
+			return errNoInterface
+		}
+		defer rules.release()
+		return do(firewallAPI{rules})
+	})
 }
 
 // add makes a rule that lets a port in, on every kind of network.
@@ -64,8 +68,8 @@ func (f firewallAPI) add(name string, protocol, port int) error {
 		return err
 	}
 	defer rule.release()
-	const in, allow, all = 1, 1, 0x7FFFFFFF // NET_FW_RULE_DIR_IN, NET_FW_ACTION_ALLOW, NET_FW_PROFILE2_ALL
-	const yes = 0xFFFF                      // VARIANT_TRUE
+	const in, allow = 1, 1 // NET_FW_RULE_DIR_IN, NET_FW_ACTION_ALLOW
+	const yes = 0xFFFF     // VARIANT_TRUE
 	for _, set := range []struct {
 		method int
 		text   string
@@ -73,7 +77,7 @@ func (f firewallAPI) add(name string, protocol, port int) error {
 	}{
 		{method: rulePutName, text: name}, {method: rulePutProtocol, value: uintptr(protocol)},
 		{method: rulePutLocalPorts, text: strconv.Itoa(port)}, {method: rulePutDirection, value: in},
-		{method: rulePutProfiles, value: all}, {method: rulePutAction, value: allow}, {method: rulePutEnabled, value: yes},
+		{method: rulePutProfiles, value: allProfiles}, {method: rulePutAction, value: allow}, {method: rulePutEnabled, value: yes},
 	} {
 		value := set.value
 		if set.text != "" {
@@ -88,32 +92,43 @@ func (f firewallAPI) add(name string, protocol, port int) error {
 	return f.rules.call(rulesAdd, uintptr(unsafe.Pointer(rule)))
 }
 
-// holds reports whether there is a rule of that name, turned on, for that port.
-func (f firewallAPI) holds(name string, port int) (bool, error) {
-	text := newBSTR(name)
-	defer freeBSTR(text)
-	var rule *comObject
-	err := f.rules.call(rulesItem, text, uintptr(unsafe.Pointer(&rule)))
-	if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
+// read gives the parts of the rule of that name, as ruleParts does; nil where there is none.
+func (f firewallAPI) read(name string) (map[string]string, error) {
+	rule, err := f.rules.item(rulesItem, name)
 	if rule == nil {
-		return false, errNoInterface
+		return nil, err
 	}
 	defer rule.release()
-	var enabled int16
-	if err := rule.call(ruleGetEnabled, uintptr(unsafe.Pointer(&enabled))); err != nil {
-		return false, err
+	parts := map[string]string{}
+	for _, get := range []struct {
+		method int
+		name   string
+	}{{ruleGetLocalPorts, "port"}, {ruleGetRemoteAddresses, "from"}} {
+		if parts[get.name], err = rule.text(get.method); err != nil {
+			return nil, err
+		}
 	}
-	var ports *uint16
-	if err := rule.call(ruleGetLocalPorts, uintptr(unsafe.Pointer(&ports))); err != nil {
-		return false, err
+	var protocol, direction, action, profiles int32
+	var enabled int16 // VARIANT_BOOL
+	for _, get := range []struct {
+		method int
+		to     unsafe.Pointer
+	}{
+		{ruleGetProtocol, unsafe.Pointer(&protocol)}, {ruleGetDirection, unsafe.Pointer(&direction)}, {ruleGetAction, unsafe.Pointer(&action)},
+		{ruleGetProfiles, unsafe.Pointer(&profiles)}, {ruleGetEnabled, unsafe.Pointer(&enabled)},
+	} {
+		if err := rule.call(get.method, uintptr(get.to)); err != nil {
+			return nil, err
+		}
 	}
-	defer freeBSTR(uintptr(unsafe.Pointer(ports)))
-	return enabled != 0 && windows.UTF16PtrToString(ports) == strconv.Itoa(port), nil
+	parts["protocol"] = protocolName(strconv.Itoa(int(protocol)))
+	parts["direction"] = map[int32]string{1: "in", 2: "out"}[direction] // NET_FW_RULE_DIRECTION
+	parts["action"] = map[int32]string{0: "block", 1: "allow"}[action]  // NET_FW_ACTION
+	parts["enabled"] = map[bool]string{true: "yes", false: "no"}[enabled != 0]
+	if profiles != allProfiles {
+		parts["profiles"] = strconv.Itoa(int(profiles))
+	}
+	return parts, nil
 }
 
 // remove takes a rule away; that it is not there is no error.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,16 +23,19 @@ func TestVaultLayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := windowsMachine(t)
-	mustApply(t, m, 0,
-		guestproto.Layer{Kind: "vault", Name: target, Vault: &guestproto.Vault{Username: "new", Password: hidden(planted)}},
-		guestproto.Layer{Kind: "vault", Name: target + "2", Vault: &guestproto.Vault{Username: "u", Password: hidden("p")}})
+	l := guestproto.Layer{Kind: "vault", Name: target, Vault: &guestproto.Vault{Username: "new", Password: hidden(planted)}}
+	mustApply(t, m, 0, l, guestproto.Layer{Kind: "vault", Name: target + "2", Vault: &guestproto.Vault{Username: "u", Password: hidden("p4ssw0rd")}})
 	if c, err := readCredential(target); err != nil || c.Username != "new" || string(c.Blob)+"\x00\x00" != string(utf16z(planted)) {
 		t.Errorf("it holds %+v (%v)", c, err)
 	}
 	noSecretUnder(t, m.Dir)
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
+	if err := writeCredential(target, vaultSaved{Username: "else", Blob: []byte(older), Persist: credLocalMachine}); err != nil {
+		t.Fatal(err)
+	}
+	differ(t, m, l, "username: new -> else", "password: (sensitive) -> (sensitive, changed)")
 	mustApply(t, m, 0)
 	if c, err := readCredential(target); err != nil || c.Username != "old" || string(c.Blob) != "o\x00" {
 		t.Errorf("it came back as %+v (%v)", c, err)
@@ -72,9 +76,13 @@ func TestODBCLayer(t *testing.T) {
 		t.Errorf("its driver is %q", v)
 	}
 	source.Close()
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
+	setByHand(t, `SOFTWARE\ODBC\ODBC.INI\envctl-test`, "Server", "elsewhere")
+	setByHand(t, `SOFTWARE\ODBC\ODBC.INI\envctl-test`, "Pwd", older)
+	setByHand(t, `SOFTWARE\ODBC\ODBC.INI\ODBC Data Sources`, "envctl-test", "Another Driver")
+	differ(t, m, l, "attributes.Pwd: (sensitive) -> (sensitive, changed)", "attributes.Server: 127.0.0.1 -> elsewhere", "driver: Test Driver -> Another Driver")
 	mustApply(t, m, 0)
 	if _, err := registry.OpenKey(registry.LOCAL_MACHINE, `SOFTWARE\ODBC\ODBC.INI\envctl-test`, registry.QUERY_VALUE); !errors.Is(err, registry.ErrNotExist) {
 		t.Errorf("it is left: %v", err)
@@ -87,8 +95,9 @@ func TestAppLayerRunsAndComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustApply(t, m, 0, guestproto.Layer{Kind: "app", Name: "web app", App: &guestproto.App{Command: exe,
-		Env: map[string]secret.Text{"GUEST_TEST_CHILD": secret.Plain("web"), "GUEST_TEST_ARG": hidden(planted)}}})
+	app := guestproto.Layer{Kind: "app", Name: "web app", App: &guestproto.App{Command: exe,
+		Env: map[string]secret.Text{"GUEST_TEST_CHILD": secret.Plain("web"), "GUEST_TEST_ARG": hidden(planted)}}}
+	mustApply(t, m, 0, app)
 	answers := func() bool {
 		resp, err := http.Get("http://127.0.0.1:18081/")
 		if err != nil {
@@ -101,9 +110,14 @@ func TestAppLayerRunsAndComesBack(t *testing.T) {
 	noSecretUnder(t, m.Dir)
 	http.Get("http://127.0.0.1:18081/die")
 	eventually(t, "the app is back", answers)
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted: %v", d)
 	}
+	service := appPlaces(m, "web app").Service
+	if out, err := exec.Command("net", "stop", service).CombinedOutput(); err != nil {
+		t.Fatalf("net stop: %v %s", err, out)
+	}
+	differ(t, m, app, "state: running -> stopped")
 	mustApply(t, m, 0)
 	if answers() {
 		t.Error("the app goes on")
@@ -137,11 +151,11 @@ func TestScriptLayerWithCmd(t *testing.T) {
 	if !strings.Contains(events, "log script.seed the token is (sensitive)\n") || !strings.Contains(events, "log script.seed problem\n") {
 		t.Errorf("events:\n%s", events)
 	}
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
 	os.Remove(made)
-	if d := drift(t, m); !strings.Contains(d["script.seed"], "gone") {
+	if d := driftOf(t, m); !strings.Contains(d["script.seed"], "gone") {
 		t.Errorf("drifted: %v", d)
 	}
 	os.WriteFile(made, nil, 0o600)
@@ -197,19 +211,25 @@ func TestFileLayerPutsBackWhatWasThere(t *testing.T) {
 	if err := os.WriteFile(had, []byte("was"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	content := hidden(planted)
-	mustApply(t, m, 0, guestproto.Layer{Kind: "file", Name: had, File: &guestproto.File{Content: &content}},
-		guestproto.Layer{Kind: "file", Name: filepath.ToSlash(fresh), File: &guestproto.File{Content: &content}})
+	content, plain := hidden(planted), secret.Plain("plain")
+	secretly := guestproto.Layer{Kind: "file", Name: filepath.ToSlash(fresh), File: &guestproto.File{Content: &content}}
+	openly := guestproto.Layer{Kind: "file", Name: filepath.Join(dir, "plain.txt"), File: &guestproto.File{Content: &plain}}
+	mustApply(t, m, 0, guestproto.Layer{Kind: "file", Name: had, File: &guestproto.File{Content: &content}}, secretly, openly)
 	for _, path := range []string{had, fresh} {
 		if b, err := os.ReadFile(path); string(b) != planted {
 			t.Errorf("%s has %q (%v)", path, b, err)
 		}
 	}
 	noSecretUnder(t, m.Dir)
-	os.WriteFile(fresh, []byte("by hand"), 0o600)
-	if d := drift(t, m); len(d) != 1 {
+	os.WriteFile(fresh, []byte(older), 0o600)
+	if d := driftOf(t, m); len(d) != 1 {
 		t.Errorf("drifted: %v", d)
 	}
+	differ(t, m, secretly, "content: (sensitive) -> (sensitive, changed)")
+	os.Remove(fresh)
+	differ(t, m, secretly, "content: (sensitive) -> ")
+	os.WriteFile(openly.Name, []byte("by hand"), 0o600)
+	differ(t, m, openly, "content: "+guestproto.Digest("plain")+", 5 bytes -> "+guestproto.Digest("by hand")+", 7 bytes")
 	mustApply(t, m, 0)
 	if b, _ := os.ReadFile(had); string(b) != "was" {
 		t.Errorf("it came back as %q", b)
@@ -263,9 +283,12 @@ func TestArchiveLayer(t *testing.T) {
 			t.Errorf("%s has %q (%v)", name, b, err)
 		}
 	}
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
+	os.WriteFile(filepath.Join(base, "a.txt"), []byte("A"), 0o600) // as long as it was
+	os.Remove(filepath.Join(base, "sub", "b.txt"))
+	differ(t, m, l, `a.txt: crc32:e8b7be43, 1 bytes -> crc32:d3d99e8b, 1 bytes`, `sub\b.txt: crc32:71beeff9, 1 bytes -> `)
 	mustApply(t, m, 0)
 	if b, _ := os.ReadFile(filepath.Join(base, "a.txt")); string(b) != "was" {
 		t.Errorf("it came back as %q", b)

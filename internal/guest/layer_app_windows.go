@@ -155,30 +155,31 @@ func removeTree(ctx context.Context, dir string) error {
 	}
 }
 
-func (appKind) observe(_ context.Context, s *step) (string, error) {
+func (appKind) observe(_ context.Context, s *step) (d drift, err error) {
 	var saved appSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
 	m, err := mgr.Connect()
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	defer m.Disconnect()
 	service, err := m.OpenService(saved.Service)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		return "its service is gone", nil
+		return drifted("its service is gone"), nil
 	}
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	defer service.Close()
 	status, err := queryService(service)
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	if status.State != running {
-		return "it is " + stateName(status.State), nil
+		d.say("it is %s", stateName(status.State))
+		d.part("state", stateName(running), stateName(status.State))
 	}
-	return "", nil
+	return d, nil
 }

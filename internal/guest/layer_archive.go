@@ -177,39 +177,50 @@ func (archiveKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (archiveKind) observe(ctx context.Context, s *step) (string, error) {
+func (archiveKind) observe(ctx context.Context, s *step) (d drift, err error) {
 	var saved archiveSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
 	for _, e := range saved.Files {
-		if err := ctx.Err(); err != nil {
-			return "", err
+		if err := ctx.Err(); err != nil || d.full() {
+			return d, err
 		}
-		same, err := sameContent(e)
+		is, err := contentOf(e.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return d, err
+		}
+		want := e.content()
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return e.Path + " is gone", nil
 		case err != nil:
-			return "", err
-		case !same:
-			return e.Path + " was changed", nil
+			d.say("%s is gone", e.Path)
+		case is != want:
+			d.say("%s was changed", e.Path)
+		default:
+			continue
 		}
+		name, err := filepath.Rel(saved.Dir, e.Path)
+		if err != nil {
+			name = e.Path
+		}
+		d.part(name, want, is)
 	}
-	return "", nil
+	return d, nil
 }
 
-func sameContent(e archivedEntry) (bool, error) {
-	f, err := os.Open(e.Path)
+func (e archivedEntry) content() string { return fmt.Sprintf("crc32:%08x, %d bytes", e.CRC32, e.Size) }
+
+// contentOf is the content of a file as an archive has it; "" with an error where there is none.
+func contentOf(path string) (string, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || info.Size() != e.Size {
-		return false, err
-	}
 	sum := crc32.NewIEEE()
-	_, err = io.Copy(sum, f)
-	return sum.Sum32() == e.CRC32, err
+	n, err := io.Copy(sum, f)
+	if err != nil {
+		return "", err
+	}
+	return archivedEntry{Size: n, CRC32: sum.Sum32()}.content(), nil
 }

@@ -100,26 +100,27 @@ func (certificateKind) undo(_ context.Context, s *step) error {
 	return err
 }
 
-func (certificateKind) observe(_ context.Context, s *step) (string, error) {
+func (certificateKind) observe(_ context.Context, s *step) (d drift, err error) {
 	var saved certificateSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
 	store, err := openStore(s.layer.Certificate.Store)
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	defer store.close()
 	have, err := store.ids()
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	for _, c := range saved.Certificates {
 		if !slices.Contains(have, c.SHA256) {
-			return fmt.Sprintf("the certificate with sha256 %.12s is no longer in store %s", c.SHA256, store.name), nil
+			d.say("the certificate with sha256 %.12s is no longer in store %s", c.SHA256, store.name)
+			d.part("certificate in "+store.name, fmt.Sprintf("sha256:%.12s", c.SHA256), "")
 		}
 	}
-	return "", nil
+	return d, nil
 }
 
 // certificatesOf gives what a layer brings. With PKCS12_NO_PERSIST_KEY nothing of a PFX's keys stays. Call forget

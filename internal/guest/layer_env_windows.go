@@ -48,9 +48,9 @@ func (envKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (envKind) observe(_ context.Context, s *step) (string, error) {
+func (envKind) observe(_ context.Context, s *step) (drift, error) {
 	p, values := machineEnv(s.layer)
-	return p.differs(values)
+	return p.differs(values, func(string) (string, bool) { return "value", s.layer.Env.Value.Sensitive })
 }
 
 // announceEnvironment tells the desktop's programs to read the variables again. Nobody may be there.

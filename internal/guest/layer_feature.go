@@ -120,12 +120,14 @@ func (k featureKind) undo(ctx context.Context, s *step) error {
 	return k.change(ctx, s, "/disable-feature")
 }
 
-func (k featureKind) observe(ctx context.Context, s *step) (string, error) {
+func (k featureKind) observe(ctx context.Context, s *step) (drift, error) {
 	state, err := k.state(ctx, s.layer.Name)
 	if err != nil || isOn(state) {
-		return "", err
+		return drift{}, err
 	}
-	return "it is " + strings.ToLower(state), nil
+	d := drifted("it is %s", strings.ToLower(state))
+	d.part("state", "enabled", strings.ToLower(state))
+	return d, nil
 }
 
 func (s *step) featureLimit() time.Duration {

@@ -74,8 +74,9 @@ func TestFeatureIsTurnedOffOnlyWhereItWasTurnedOn(t *testing.T) {
 		t.Errorf("drifted at once: %v (%v)", o.Drifted, err)
 	}
 	d.states["TelnetClient"] = "Disabled"
-	if o, _ := m.Observe(t.Context()); o.Drifted["feature.TelnetClient"] != "it is disabled" {
-		t.Errorf("drifted: %v", o.Drifted)
+	if o, _ := m.Observe(t.Context()); o.Drifted["feature.TelnetClient"] != "it is disabled" ||
+		fmt.Sprint(o.Differences["feature.TelnetClient"]) != "[{state enabled disabled}]" {
+		t.Errorf("drifted: %v, %v", o.Drifted, o.Differences)
 	}
 	d.states["TelnetClient"] = "Enabled"
 	if events, err := apply(m, 0); err != nil {

@@ -124,28 +124,57 @@ func (fileKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (fileKind) observe(_ context.Context, s *step) (string, error) {
+func (fileKind) observe(_ context.Context, s *step) (d drift, err error) {
 	var saved fileSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
 	f := s.layer.File
-	want := ""
+	want, size := "", int64(0)
 	if f.Source != nil {
-		want = f.Source.SHA256
+		want, size = f.Source.SHA256, f.Source.Size
 	} else if f.Content != nil {
-		want = textSHA256(f.Content.Reveal())
+		want, size = textSHA256(f.Content.Reveal()), int64(len(f.Content.Reveal()))
 	}
 	got, err := fileSHA256(saved.Path)
+	gone := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "the file is gone", nil
+	case gone:
+		d.say("the file is gone")
 	case err != nil:
-		return "", err
+		return d, err
 	case got != want:
-		return "the file's content was changed", nil
+		d.say("the file's content was changed")
+	default:
+		return d, nil
 	}
-	return "", nil
+	if f.Private || f.Content != nil && f.Content.Sensitive {
+		d.hidden("content", gone)
+		return d, nil
+	}
+	is := ""
+	if !gone {
+		is = shownContent(got, fileSize(saved.Path))
+	}
+	d.part("content", shownContent(want, size), is)
+	return d, nil
+}
+
+// shownContent is what a plan shows of a file's content. The size of a source is not always known.
+func shownContent(sha256 string, size int64) string {
+	shown := fmt.Sprintf("sha256:%.12s", sha256)
+	if size > 0 {
+		shown += fmt.Sprintf(", %d bytes", size)
+	}
+	return shown
+}
+
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // moveFile renames, or copies and removes where the two are on different volumes.

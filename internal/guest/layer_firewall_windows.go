@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -18,8 +19,9 @@ type firewallKind struct{}
 
 // firewallSaved is what undo needs.
 type firewallSaved struct {
-	API  bool           `json:"api,omitempty"` // the interface may have the rule
-	Keys *registrySaved `json:"keys,omitempty"`
+	API  bool              `json:"api,omitempty"`  // the interface may have the rule
+	Made map[string]string `json:"made,omitempty"` // its parts, as the interface gave them back
+	Keys *registrySaved    `json:"keys,omitempty"`
 }
 
 // firewallRules is where Windows Firewall keeps its rules, one value each ([MS-GPFAS] 2.2.2).
@@ -44,9 +46,36 @@ func ruleOf(l guestproto.Layer) (firewallRule, error) {
 	return firewallRule{fmt.Sprintf("envctl %s %s %d", l.Name, f.Protocol, f.Port), protocol, f.Port}, nil
 }
 
+// text is the rule as the registry has it.
+func (r firewallRule) text() string {
+	return fmt.Sprintf("v2.10|Action=Allow|Active=TRUE|Dir=In|Protocol=%d|LPort=%d|Name=%s|", r.protocol, r.port, r.name)
+}
+
 func (r firewallRule) stored() (regPath, map[string]regValue) {
-	text := fmt.Sprintf("v2.10|Action=Allow|Active=TRUE|Dir=In|Protocol=%d|LPort=%d|Name=%s|", r.protocol, r.port, r.name)
-	return regPath{registry.LOCAL_MACHINE, firewallRules, registry.WOW64_64KEY}, map[string]regValue{r.name: {registry.SZ, utf16z(text)}}
+	return regPath{registry.LOCAL_MACHINE, firewallRules, registry.WOW64_64KEY}, map[string]regValue{r.name: {registry.SZ, utf16z(r.text())}}
+}
+
+// readStored gives the parts of the rule that the registry has; nil where it has none.
+func (r firewallRule) readStored() (map[string]string, error) {
+	p, _ := r.stored()
+	k, err := p.open(registry.QUERY_VALUE)
+	if err == nil {
+		defer k.Close()
+		var v *regValue
+		if v, err = readValue(k, r.name); v != nil {
+			text, _ := v.shown()
+			return ruleParts(text), nil
+		}
+	}
+	if errors.Is(err, registry.ErrNotExist) {
+		err = nil
+	}
+	return nil, err
+}
+
+// heldBy reports whether parts are those of this rule, turned on.
+func (r firewallRule) heldBy(parts map[string]string) bool {
+	return parts["enabled"] == "yes" && parts["port"] == strconv.Itoa(r.port)
 }
 
 func (firewallKind) apply(_ context.Context, s *step) error {
@@ -64,11 +93,14 @@ func (firewallKind) apply(_ context.Context, s *step) error {
 		if err := f.add(r.name, r.protocol, r.port); err != nil {
 			return err
 		}
-		held, err := f.holds(r.name, r.port)
-		if err == nil && !held {
+		made, err := f.read(r.name)
+		if err == nil && !r.heldBy(made) {
 			err = errNoInterface
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.save(firewallSaved{API: true, Made: made})
 	})
 	switch {
 	case err == nil:
@@ -102,29 +134,40 @@ func (firewallKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (firewallKind) observe(_ context.Context, s *step) (string, error) {
+func (firewallKind) observe(_ context.Context, s *step) (d drift, err error) {
 	var saved firewallSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
 	r, err := ruleOf(s.layer)
 	if err != nil {
-		return "", err
+		return d, err
 	}
+	var want, is map[string]string
 	if saved.Keys != nil {
-		keys, values := r.stored()
-		return keys.differs(values)
+		want = ruleParts(r.text())
+		is, err = r.readStored()
+	} else {
+		want = saved.Made
+		err = withFirewall(func(f firewallAPI) (err error) {
+			is, err = f.read(r.name)
+			return err
+		})
 	}
-	held := false
-	err = withFirewall(func(f firewallAPI) (err error) {
-		held, err = f.holds(r.name, r.port)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("the firewall of Windows: %w", err)
+	switch {
+	case err != nil:
+		return d, fmt.Errorf("the firewall of Windows: %w", err)
+	case is == nil:
+		d.say("the rule is gone")
+	case want == nil: // an earlier envctl's, which kept no more
+		if !r.heldBy(is) {
+			d.say("the rule was changed")
+		}
+		return d, nil
 	}
-	if !held {
-		return "the rule is gone or was changed", nil
+	d.differences(want, is)
+	if len(d.words) == 0 && len(d.parts) > 0 {
+		d.say("the rule was changed")
 	}
-	return "", nil
+	return d, nil
 }

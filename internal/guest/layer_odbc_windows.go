@@ -109,13 +109,20 @@ func (odbcKind) undo(_ context.Context, s *step) error {
 	return source.restore(saved.Source)
 }
 
-func (odbcKind) observe(_ context.Context, s *step) (string, error) {
+func (odbcKind) observe(_ context.Context, s *step) (drift, error) {
 	source, list, values, listed, err := odbcPlaces(s.layer)
 	if err != nil {
-		return err.Error(), nil
+		return drifted("%v", err), nil
 	}
-	if d, err := source.differs(values); d != "" || err != nil {
+	d, err := source.differs(values, func(name string) (string, bool) {
+		if a, ok := s.layer.ODBC.Attributes[name]; ok {
+			return "attributes." + name, a.Sensitive
+		}
+		return "driver's library", false
+	})
+	if err != nil {
 		return d, err
 	}
-	return list.differs(listed)
+	ofList, err := list.differs(listed, func(string) (string, bool) { return "driver", false })
+	return drift{append(d.words, ofList.words...), append(d.parts, ofList.parts...)}, err
 }

@@ -207,25 +207,30 @@ func undoEXE(ctx context.Context, s *step, saved packageSaved) error {
 	return nil
 }
 
-func (packageKind) observe(_ context.Context, s *step) (string, error) {
+func (packageKind) observe(_ context.Context, s *step) (d drift, err error) {
 	var saved packageSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
+	var gone []string
 	if saved.Product != "" {
 		if !productInstalled(saved.Product) {
-			return "the product is no longer installed", nil
+			gone = []string{saved.Product}
 		}
-		return "", nil
+	} else {
+		now, err := uninstallKeys()
+		if err != nil {
+			return d, err
+		}
+		gone = added(now, saved.After)
 	}
-	now, err := uninstallKeys()
-	if err != nil {
-		return "", err
+	for _, product := range gone {
+		d.part("product", guestproto.Shown(product), "")
 	}
-	if len(added(now, saved.After)) > 0 {
-		return "the product is no longer installed", nil
+	if len(gone) > 0 {
+		d.say("the product is no longer installed")
 	}
-	return "", nil
+	return d, nil
 }
 
 // runInstaller runs a line with the layer's time limit, apart from WinRM's processes, and gives the

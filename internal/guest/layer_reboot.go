@@ -68,4 +68,4 @@ func (k rebootKind) resume(_ context.Context, s *step) (bool, error) {
 
 func (rebootKind) undo(context.Context, *step) error { return nil }
 
-func (rebootKind) observe(context.Context, *step) (string, error) { return "", nil }
+func (rebootKind) observe(context.Context, *step) (drift, error) { return drift{}, nil }

@@ -173,29 +173,43 @@ func (p regPath) deleteIfEmpty(path string) {
 	}
 }
 
-// differs says which value is not as it should be.
-func (p regPath) differs(values map[string]regValue) (string, error) {
+// differs says which values are not as they should be. As part gives it, each has a name in the plan, and may be
+// a secret.
+func (p regPath) differs(values map[string]regValue, part func(name string) (string, bool)) (d drift, err error) {
 	k, err := p.open(registry.QUERY_VALUE)
-	if errors.Is(err, registry.ErrNotExist) {
-		return "the key is gone", nil
+	gone := errors.Is(err, registry.ErrNotExist)
+	switch {
+	case gone:
+		d.say("the key is gone")
+	case err != nil:
+		return d, err
+	default:
+		defer k.Close()
 	}
-	if err != nil {
-		return "", err
-	}
-	defer k.Close()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		v, err := readValue(k, name)
-		if err != nil {
-			return "", err
+		var is *regValue
+		if !gone {
+			if is, err = readValue(k, name); err != nil {
+				return d, err
+			}
 		}
-		if v == nil {
-			return fmt.Sprintf("value %q is gone", name), nil
+		want := values[name]
+		switch {
+		case gone: // said already
+		case is == nil:
+			d.say("value %q is gone", name)
+		case is.Type != want.Type || !bytes.Equal(is.Data, want.Data):
+			d.say("value %q was changed", name)
+		default:
+			continue
 		}
-		if v.Type != values[name].Type || !bytes.Equal(v.Data, values[name].Data) {
-			return fmt.Sprintf("value %q was changed", name), nil
+		if shown, isSecret := part(name); isSecret {
+			d.hidden(shown, is == nil)
+		} else {
+			d.registryValue(shown, want, is)
 		}
 	}
-	return "", nil
+	return d, nil
 }
 
 func (registryKind) apply(_ context.Context, s *step) error {
@@ -218,12 +232,16 @@ func (registryKind) undo(_ context.Context, s *step) error {
 	return p.restore(saved)
 }
 
-func (registryKind) observe(_ context.Context, s *step) (string, error) {
+func (registryKind) observe(_ context.Context, s *step) (drift, error) {
 	p, values, err := registryLayer(s.layer)
 	if err != nil {
-		return "", err
+		return drift{}, err
 	}
-	return p.differs(values)
+	return p.differs(values, func(name string) (string, bool) {
+		v := s.layer.Registry.Values[name]
+		isSecret := v.Value.Sensitive || slices.ContainsFunc(v.Items, func(t secret.Text) bool { return t.Sensitive })
+		return "values." + name, isSecret
+	})
 }
 
 func registryLayer(l guestproto.Layer) (regPath, map[string]regValue, error) {

@@ -65,13 +65,14 @@ func (scriptKind) undo(ctx context.Context, s *step) error {
 	return s.runScript(ctx, *s.layer.Script.Undo)
 }
 
-func (scriptKind) observe(_ context.Context, s *step) (string, error) {
+func (scriptKind) observe(_ context.Context, s *step) (d drift, err error) {
 	if c := s.layer.Script.Creates; c != "" {
 		if _, err := os.Stat(expandPath(c)); errors.Is(err, fs.ErrNotExist) {
-			return c + " is gone", nil
+			d.say("%s is gone", c)
+			d.part("creates", guestproto.Shown(c), "")
 		}
 	}
-	return "", nil
+	return d, nil
 }
 
 // runScript writes the text to a file, runs it, and passes on what it prints, line by line.

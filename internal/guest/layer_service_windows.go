@@ -234,50 +234,71 @@ func (serviceKind) undo(ctx context.Context, s *step) error {
 	return startService(ctx, service)
 }
 
-func (serviceKind) observe(_ context.Context, s *step) (string, error) {
+func (serviceKind) observe(_ context.Context, s *step) (d drift, err error) {
 	l := s.layer.Service
 	m, err := mgr.Connect()
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	defer m.Disconnect()
 	service, err := m.OpenService(s.layer.Name)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		return "the service is gone", nil
+		return drifted("the service is gone"), nil
 	}
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	defer service.Close()
 	is, err := readConfig(service)
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	want, err := is.wanted(l)
 	if err != nil {
-		return "", err
+		return d, err
 	}
-	if want != is {
-		return "its configuration was changed", nil
+	d.differences(want.parts(), is.parts())
+	for _, p := range d.parts {
+		d.say("its %s was changed", p.Name)
 	}
 	status, err := queryService(service)
 	if err != nil {
-		return "", err
+		return d, err
 	}
 	if l.State == "running" && status.State != svc.Running || l.State == "stopped" && status.State != svc.Stopped {
-		return fmt.Sprintf("it is %s", stateName(status.State)), nil
+		d.say("it is %s", stateName(status.State))
+		d.part("state", l.State, stateName(status.State))
 	}
 	env, err := readServiceEnv(s.layer.Name)
 	if err != nil {
-		return "", err
+		return d, err
 	}
-	lines := envLines(env)
+	variables := serviceVariables(env)
 	for _, name := range slices.Sorted(maps.Keys(l.Env)) {
-		if !slices.Contains(lines, name+"="+l.Env[name].Reveal()) {
-			return fmt.Sprintf("its variable %s was changed", name), nil
+		want := l.Env[name]
+		is, there := variables[strings.ToUpper(name)]
+		switch {
+		case there && is == want.Reveal():
+			continue
+		case want.Sensitive:
+			d.hidden("env."+name, !there)
+		default:
+			d.part("env."+name, shownWhere(want.Reveal(), true), shownWhere(is, there))
+		}
+		d.say("its variable %s was changed", name)
+	}
+	return d, nil
+}
+
+// serviceVariables has a service's variables by name in upper case, as Windows compares them.
+func serviceVariables(env *regValue) map[string]string {
+	variables := map[string]string{}
+	for _, line := range envLines(env) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			variables[strings.ToUpper(name)] = value
 		}
 	}
-	return "", nil
+	return variables
 }
 
 // serviceKey is where the service manager keeps a service.

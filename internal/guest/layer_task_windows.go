@@ -78,25 +78,26 @@ func (taskKind) undo(ctx context.Context, s *step) error {
 	}))
 }
 
-func (taskKind) observe(ctx context.Context, s *step) (string, error) {
+func (taskKind) observe(ctx context.Context, s *step) (d drift, err error) {
 	var saved taskSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return d, err
 	}
 	is := ""
-	err := withTasks(ctx, func(f taskFolder) (err error) {
+	err = withTasks(ctx, func(f taskFolder) (err error) {
 		is, err = f.definition(s.layer.Name)
 		return err
 	})
 	switch {
 	case err != nil:
-		return "", taskError(err)
+		return d, taskError(err)
 	case is == "":
-		return "the task is gone", nil
+		return drifted("the task is gone"), nil
 	case is != saved.Made:
-		return "the task was changed", nil
+		d.say("the task was changed")
+		d.differences(taskParts(saved.Made), taskParts(is))
 	}
-	return "", nil
+	return d, nil
 }
 
 func taskError(err error) error {

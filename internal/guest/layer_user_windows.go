@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/envctl/envctl/internal/guestproto"
 )
 
 // userKind makes a local account and puts it into groups. The password of an account that was there
@@ -109,19 +111,18 @@ func (userKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (userKind) observe(_ context.Context, s *step) (string, error) {
+func (userKind) observe(_ context.Context, s *step) (drift, error) {
 	var saved userSaved
 	if ok, err := s.saved(&saved); !ok {
-		return "", err
+		return drift{}, err
 	}
 	exists, err := userExists(saved.Name)
-	if err != nil {
-		return "", err
+	if err != nil || exists || underWine() {
+		return drift{}, err
 	}
-	if !exists && !underWine() {
-		return "the account is gone", nil
-	}
-	return "", nil
+	d := drifted("the account is gone")
+	d.part("name", guestproto.Shown(saved.Name), "")
+	return d, nil
 }
 
 func userExists(name string) (bool, error) {

@@ -78,19 +78,25 @@ func (vaultKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (vaultKind) observe(_ context.Context, s *step) (string, error) {
+func (vaultKind) observe(_ context.Context, s *step) (d drift, err error) {
 	is, err := readCredential(s.layer.Name)
 	if err != nil {
-		return "", err
+		return d, err
 	}
-	want := utf16z(s.layer.Vault.Password.Reveal())
-	switch {
-	case !is.Had:
-		return "the credential is gone", nil
-	case is.Username != s.layer.Vault.Username || string(is.Blob) != string(want[:len(want)-2]):
-		return "the credential was changed", nil
+	if !is.Had {
+		return drifted("the credential is gone"), nil
 	}
-	return "", nil
+	if want := s.layer.Vault.Username; is.Username != want {
+		d.part("username", shownWhere(want, true), shownWhere(is.Username, true))
+	}
+	// Whatever a vault keeps is a secret, marked or not.
+	if want := utf16z(s.layer.Vault.Password.Reveal()); string(is.Blob) != string(want[:len(want)-2]) {
+		d.hidden("password", false)
+	}
+	if len(d.parts) > 0 {
+		d.say("the credential was changed")
+	}
+	return d, nil
 }
 
 func readCredential(target string) (vaultSaved, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/windows/registry"
 
 	"github.com/envctl/envctl/internal/guestproto"
@@ -77,16 +78,40 @@ func mustApply(t *testing.T, m *Machine, keep int, layers ...guestproto.Layer) s
 	return events
 }
 
-func drift(t *testing.T, m *Machine) map[string]string {
+// older stands for what a secret was before: somebody may have put it back by hand.
+const older = "0lder-s3cret"
+
+func observed(t *testing.T, m *Machine) guestproto.Observation {
 	t.Helper()
 	o, err := m.Observe(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(fmt.Sprint(o.Drifted), planted) {
-		t.Errorf("a secret in what drifted: %v", o.Drifted)
+	for _, word := range []string{planted, older, textSHA256(planted)[:12], textSHA256(older)[:12]} {
+		if told := fmt.Sprintf("%+v %+v", o, o.Manifest); strings.Contains(told, word) {
+			t.Errorf("a secret, or its digest, in what is observed: %s", told)
+		}
 	}
-	return o.Drifted
+	return o
+}
+
+func driftOf(t *testing.T, m *Machine) map[string]string {
+	t.Helper()
+	return observed(t, m).Drifted
+}
+
+// differ holds what drifted of a layer to these parts, each "name: want -> is".
+func differ(t *testing.T, m *Machine, l guestproto.Layer, want ...string) {
+	t.Helper()
+	var is []string
+	for _, d := range observed(t, m).Differences[l.ID()] {
+		is = append(is, fmt.Sprintf("%s: %s -> %s", d.Name, d.Want, d.Is))
+	}
+	slices.Sort(is)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, is); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", l.ID(), diff)
+	}
 }
 
 // noSecretUnder reads every file of a folder.
@@ -155,12 +180,32 @@ func TestRegistryLayer(t *testing.T) {
 		t.Errorf("Exp has type %d", kind)
 	}
 	noSecretUnder(t, m.Dir)
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
-	k.SetStringValue("Port", "by hand")
-	if d := drift(t, m); len(d) != 1 || !strings.Contains(d[had.ID()], `"Port" was changed`) {
+	k.SetStringValue("Port", older)
+	if d := driftOf(t, m); len(d) != 1 || d[had.ID()] != `value "Port" was changed` {
 		t.Errorf("drifted: %v", d)
+	}
+	differ(t, m, had, "values.Port: (sensitive) -> (sensitive, changed)")
+	k.DeleteValue("Port")
+	k.DeleteValue("Host")
+	k.SetStringsValue("List", []string{"a", "c"})
+	k.SetStringValue("Big", "5000000000")
+	k.SetDWordValue("Neg", 2)
+	k.SetBinaryValue("Bin", nil)
+	if d := driftOf(t, m); d[had.ID()] != `value "Big" was changed; value "Bin" was changed; value "Host" is gone, and 3 more` {
+		t.Errorf("drifted: %v", d)
+	}
+	differ(t, m, had, "values.Big.type: qword -> sz", `values.Bin: 00ff10 -> ""`, "values.Host: db -> ", "values.List: a, b -> a, c",
+		"values.Neg: 4294967295 -> 2", "values.Port: (sensitive) -> ")
+	deleteTree(registry.LOCAL_MACHINE, root+`\New\Deep`, registry.WOW64_64KEY)
+	if o := observed(t, m); o.Drifted[deep.ID()] != "the key is gone" || len(o.Differences[deep.ID()]) != len(values) {
+		t.Errorf("drifted: %v, %v", o.Drifted, o.Differences[deep.ID()])
+	}
+	mustApply(t, m, 0, had, deep)
+	if d := driftOf(t, m); len(d) != 0 {
+		t.Errorf("drifted after it was mended: %v", d)
 	}
 
 	mustApply(t, m, 0)
@@ -180,6 +225,19 @@ func TestRegistryLayer(t *testing.T) {
 	}
 	if _, err := registry.OpenKey(registry.LOCAL_MACHINE, root+`\New`, registry.QUERY_VALUE); !errors.Is(err, registry.ErrNotExist) {
 		t.Errorf("a key is left: %v", err)
+	}
+}
+
+// setByHand changes a value of the machine's as a person does.
+func setByHand(t *testing.T, key, name, value string) {
+	t.Helper()
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if err := k.SetStringValue(name, value); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -204,7 +262,13 @@ func TestRegistryViewsAreTwo(t *testing.T) {
 
 func TestEnvLayerReachesNewPrograms(t *testing.T) {
 	m := windowsMachine(t)
-	mustApply(t, m, 0, guestproto.Layer{Kind: "env", Name: "ENVCTL_TEST_VAR", Env: &guestproto.Env{Value: secret.Plain("seen")}})
+	l := guestproto.Layer{Kind: "env", Name: "ENVCTL_TEST_VAR", Env: &guestproto.Env{Value: secret.Plain("seen")}}
+	mustApply(t, m, 0, l)
+	setByHand(t, machineEnvironment, "ENVCTL_TEST_VAR", "by hand")
+	differ(t, m, l, "value: seen -> by hand")
+	setByHand(t, machineEnvironment, "ENVCTL_TEST_VAR", strings.Repeat("long", 20))
+	differ(t, m, l, "value: seen -> "+guestproto.Digest(strings.Repeat("long", 20)))
+	mustApply(t, m, 0, l)
 	c := dial(t, m)
 	read := func() string {
 		s, err := c.NewSession()
@@ -231,8 +295,17 @@ func TestFirewallLayer(t *testing.T) {
 	m := windowsMachine(t)
 	l := guestproto.Layer{Kind: "firewall", Name: "api", Firewall: &guestproto.Firewall{Port: 8080, Protocol: "tcp"}}
 	mustApply(t, m, 0, l)
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
+	}
+	if underWine() { // which has no interface: the rule is in the registry
+		const name = "envctl api tcp 8080"
+		setByHand(t, firewallRules, name, "v2.10|Action=Block|Active=FALSE|Dir=In|Protocol=17|LPort=8080|RA4=10.0.0.1|Name="+name+"|")
+		differ(t, m, l, "action: allow -> block", "enabled: yes -> no", "protocol: tcp -> udp", "ra4:  -> 10.0.0.1")
+		mustApply(t, m, 0, l)
+		if d := driftOf(t, m); len(d) != 0 {
+			t.Errorf("drifted after it was mended: %v", d)
+		}
 	}
 	mustApply(t, m, 0)
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, firewallRules, registry.QUERY_VALUE)

@@ -28,8 +28,8 @@ type Machine struct {
 // kind is what the helper knows of one sort of layer. A method may be called again after the helper
 // was killed at any point of it, so each tolerates what it finds half done or already gone.
 type kind interface {
-	// observe says in words how the machine differs from what the layer left; "" where it does not.
-	observe(ctx context.Context, s *step) (string, error)
+	// observe says how the machine differs from what the layer left.
+	observe(ctx context.Context, s *step) (drift, error)
 	// apply makes the layer true. Before each change it saves what undo needs.
 	apply(ctx context.Context, s *step) error
 	// undo puts back what was there, from what apply saved: nothing, if it did not come that far.

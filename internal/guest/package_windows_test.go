@@ -101,15 +101,21 @@ func TestPackageAndServiceLayers(t *testing.T) {
 		t.Errorf("the service sees %q", got)
 	}
 	noSecretUnder(t, m.Dir)
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
 	if out, err := exec.Command("net", "stop", "EnvctlTestSvc").CombinedOutput(); err != nil {
 		t.Fatalf("net stop: %v %s", err, out)
 	}
-	if d := drift(t, m); !strings.Contains(d["service.EnvctlTestSvc"], "stopped") {
+	if d := driftOf(t, m); !strings.Contains(d["service.EnvctlTestSvc"], "stopped") {
 		t.Errorf("drifted: %v", d)
 	}
+	startByHand(t) // Wine's sc cannot
+	env := multiSZ([]secret.Text{secret.Plain("TOKEN=" + older)})
+	if err := restoreServiceEnv("EnvctlTestSvc", &env); err != nil {
+		t.Fatal(err)
+	}
+	differ(t, m, service(planted), "startup: auto -> manual", "state: running -> stopped", "env.TOKEN: (sensitive) -> (sensitive, changed)")
 
 	// One whose process was ended is seen, and put right.
 	mustApply(t, m, 1, pkg, service(planted))
@@ -117,7 +123,7 @@ func TestPackageAndServiceLayers(t *testing.T) {
 		t.Fatalf("taskkill: %v %s", err, out)
 	}
 	eventually(t, "the end of the process is seen", func() bool {
-		return strings.Contains(drift(t, m)["service.EnvctlTestSvc"], "stopped")
+		return strings.Contains(driftOf(t, m)["service.EnvctlTestSvc"], "stopped")
 	})
 	mustApply(t, m, 1, pkg, service(planted))
 	if got := answer(t, "TOKEN"); got != planted {
@@ -136,6 +142,30 @@ func TestPackageAndServiceLayers(t *testing.T) {
 	mustApply(t, m, 0)
 	if installed() || serviceState(t) != 0 {
 		t.Errorf("left behind: files %v, service %v", installed(), serviceState(t))
+	}
+}
+
+// startByHand makes the test's service one that is started by hand.
+func startByHand(t *testing.T) {
+	t.Helper()
+	m, err := mgr.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Disconnect()
+	s, err := m.OpenService("EnvctlTestSvc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	is, err := readConfig(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := is
+	want.StartType = mgr.StartManual
+	if err := writeConfig(s, is, want, nil); err != nil {
+		t.Fatal(err)
 	}
 }
 

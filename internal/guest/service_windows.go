@@ -2,14 +2,12 @@ package guest
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
@@ -250,11 +248,7 @@ func envLines(v *regValue) []string {
 	if v == nil {
 		return nil
 	}
-	units := make([]uint16, len(v.Data)/2)
-	for i := range units {
-		units[i] = binary.LittleEndian.Uint16(v.Data[2*i:])
-	}
-	return slices.DeleteFunc(strings.Split(string(utf16.Decode(units)), "\x00"), func(s string) bool { return s == "" })
+	return slices.DeleteFunc(strings.Split(wideText(v.Data), "\x00"), func(s string) bool { return s == "" })
 }
 
 // setServiceEnv puts the layer's variables among those that the service has, and says whether that

@@ -22,6 +22,18 @@ type serviceConfig struct {
 	Delayed     bool   `json:"delayed,omitempty"`
 }
 
+// parts names what a plan may show of a configuration, as the spec does.
+func (c serviceConfig) parts() map[string]string {
+	startup, ok := map[uint32]string{mgr.StartAutomatic: "auto", mgr.StartManual: "manual", mgr.StartDisabled: "disabled"}[c.StartType]
+	switch {
+	case !ok:
+		startup = fmt.Sprintf("start type %d", c.StartType)
+	case c.Delayed:
+		startup = "delayed"
+	}
+	return map[string]string{"command": c.Command, "display_name": c.DisplayName, "account": c.Account, "startup": startup}
+}
+
 func queryConfig(service *mgr.Service) (*windows.QUERY_SERVICE_CONFIG, error) {
 	size := uint32(8 << 10) // the most that QueryServiceConfig gives
 	buf := make([]byte, size)

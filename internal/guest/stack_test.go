@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/envctl/envctl/internal/guestproto"
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -79,13 +81,14 @@ func (k memoryKind) undo(_ context.Context, s *step) error {
 	return nil
 }
 
-func (k memoryKind) observe(_ context.Context, s *step) (string, error) {
+func (k memoryKind) observe(_ context.Context, s *step) (d drift, err error) {
 	for _, key := range k.keys(s) {
-		if k.w.values[key] != s.layer.Env.Value.Reveal() {
-			return key + " differs from " + s.layer.Env.Value.Reveal(), nil
+		if is := k.w.values[key]; is != s.layer.Env.Value.Reveal() {
+			d.say("%s differs from %s", key, s.layer.Env.Value.Reveal())
+			d.part(key, s.layer.Env.Value.Reveal(), is)
 		}
 	}
-	return "", nil
+	return d, nil
 }
 
 // memoryMachine has the kind "env" alone, on w. Sealing is a point of its own, since a record is
@@ -257,6 +260,25 @@ func TestDriftIsSeenAndMaskedWhereItIsSecret(t *testing.T) {
 	o, err := m.Observe(context.Background())
 	if err != nil || o.Drifted["env.a"] != "a.b differs from (sensitive)" {
 		t.Errorf("drifted %v (%v)", o.Drifted, err)
+	}
+	if diff := cmp.Diff([]guestproto.Difference{{Name: "a.b", Want: "(sensitive)", Is: "by hand"}}, o.Differences["env.a"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Somebody put the secret of one layer where another, which has none, looks.
+func TestDriftThatIsAnothersSecretIsMasked(t *testing.T) {
+	w := &world{values: map[string]string{}}
+	m := memoryMachine(t, w)
+	l := memoryLayer("b", planted)
+	l.Env.Value.Sensitive = true
+	if _, err := apply(m, 0, memoryLayer("a", "plain"), l); err != nil {
+		t.Fatal(err)
+	}
+	w.values["a.b"] = "Password=" + planted
+	o, err := m.Observe(context.Background())
+	if diff := cmp.Diff([]guestproto.Difference{{Name: "a.b", Want: "plain", Is: "Password=(sensitive)"}}, o.Differences["env.a"]); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -107,12 +108,15 @@ func TestCertificateLayer(t *testing.T) {
 		if !inStore(t, store, hadDER) || !inStore(t, store, freshDER) {
 			t.Errorf("%s: they are not both there", store)
 		}
-		if d := drift(t, m); len(d) != 0 {
+		if d := driftOf(t, m); len(d) != 0 {
 			t.Errorf("%s: drifted at once: %v", store, d)
 		}
 		removeCertificate(t, store, freshDER)
-		if d := drift(t, m); !strings.Contains(d["certificate.ca"], "no longer in store "+store) {
+		if d := driftOf(t, m); !strings.Contains(d["certificate.ca"], "no longer in store "+store) {
 			t.Errorf("%s: drifted: %v", store, d)
+		}
+		if d := observed(t, m).Differences["certificate.ca"]; len(d) != 1 || d[0].Want != "sha256:"+certificateID(freshDER)[:12] || d[0].Is != "" {
+			t.Errorf("%s: differences %v", store, d)
 		}
 		mustApply(t, m, 0)
 		if !inStore(t, store, hadDER) || inStore(t, store, freshDER) {
@@ -184,7 +188,7 @@ func TestCertificateLayerWithKey(t *testing.T) {
 	if keys != 1 {
 		t.Errorf("%d certificates have a key", keys)
 	}
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
 	mustApply(t, m, 0)
@@ -244,17 +248,21 @@ func TestTaskLayer(t *testing.T) {
 	m := windowsMachine(t)
 	mustApply(t, m, 0, l)
 	noSecretUnder(t, m.Dir)
-	if d := drift(t, m); len(d) != 0 {
+	if d := driftOf(t, m); len(d) != 0 {
 		t.Errorf("drifted at once: %v", d)
 	}
 	register()
-	if d := drift(t, m); d[l.ID()] != "the task was changed" {
+	if d := driftOf(t, m); d[l.ID()] != "the task was changed" {
 		t.Errorf("drifted: %v", d)
+	}
+	told := fmt.Sprint(observed(t, m).Differences[l.ID()])
+	if !strings.Contains(told, "{RegistrationInfo.Description made by envctl made by somebody}") {
+		t.Errorf("the differences are %s", told)
 	}
 	if err := withTasks(t.Context(), func(f taskFolder) error { return f.remove("envctl-test") }); err != nil {
 		t.Fatal(err)
 	}
-	if d := drift(t, m); d[l.ID()] != "the task is gone" {
+	if d := driftOf(t, m); d[l.ID()] != "the task is gone" {
 		t.Errorf("drifted: %v", d)
 	}
 	mustApply(t, m, 0)

@@ -74,39 +74,27 @@ func withTasks(ctx context.Context, do func(taskFolder) error) error {
 }
 
 func withRunningTasks(do func(taskFolder) error) error {
-	defer enterCOM()()
-	scheduler, err := comCreate(&clsidScheduler, &iidScheduler)
-	if err != nil {
-		return err
-	}
-	defer scheduler.release()
-	var none variant
-	err = scheduler.call(schedulerConnect, uintptr(unsafe.Pointer(&none)), uintptr(unsafe.Pointer(&none)),
-		uintptr(unsafe.Pointer(&none)), uintptr(unsafe.Pointer(&none)))
-	if err != nil {
-		return err
-	}
-	root := newBSTR(`\`)
-	defer freeBSTR(root)
-	var folder *comObject
-	if err := scheduler.call(schedulerGetFolder, root, uintptr(unsafe.Pointer(&folder))); err != nil {
-		return err
-	}
-	defer folder.release()
-	return do(taskFolder{folder})
+	return withCOM(&clsidScheduler, &iidScheduler, func(scheduler *comObject) error {
+		var none variant
+		err := scheduler.call(schedulerConnect, uintptr(unsafe.Pointer(&none)), uintptr(unsafe.Pointer(&none)),
+			uintptr(unsafe.Pointer(&none)), uintptr(unsafe.Pointer(&none)))
+		if err != nil {
+			return err
+		}
+		folder, err := scheduler.item(schedulerGetFolder, `\`)
+		if err != nil {
+			return err
+		}
+		if folder == nil {
+			return errNoInterface
+		}
+		defer folder.release()
+		return do(taskFolder{folder})
+	})
 }
 
 // get gives a task, or nil where there is none.
-func (f taskFolder) get(name string) (*comObject, error) {
-	text := newBSTR(name)
-	defer freeBSTR(text)
-	var task *comObject
-	err := f.folder.call(folderGetTask, text, uintptr(unsafe.Pointer(&task)))
-	if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND) {
-		return nil, nil
-	}
-	return task, err
-}
+func (f taskFolder) get(name string) (*comObject, error) { return f.folder.item(folderGetTask, name) }
 
 // definition gives a task's XML; "" where there is none.
 func (f taskFolder) definition(name string) (string, error) {
@@ -115,12 +103,7 @@ func (f taskFolder) definition(name string) (string, error) {
 		return "", err
 	}
 	defer task.release()
-	var text *uint16
-	if err := task.call(taskGetXML, uintptr(unsafe.Pointer(&text))); err != nil {
-		return "", err
-	}
-	defer freeBSTR(uintptr(unsafe.Pointer(text)))
-	return windows.UTF16PtrToString(text), nil
+	return task.text(taskGetXML)
 }
 
 // register makes a task of its XML, or makes it anew. Without an account, the XML says as whom it runs.

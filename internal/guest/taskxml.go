@@ -3,6 +3,7 @@ package guest
 import (
 	"encoding/xml"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/envctl/envctl/internal/guestproto"
@@ -91,4 +92,38 @@ func taskXML(t *guestproto.Task, arguments string) (string, error) {
 func taskHasPassword(definition string) bool {
 	return strings.Contains(definition, "<LogonType>Password</LogonType>") ||
 		strings.Contains(definition, "<LogonType>InteractiveTokenOrPassword</LogonType>")
+}
+
+// taskParts takes a definition apart: what each element without others in it holds, by its path under the task.
+func taskParts(definition string) map[string]string {
+	d := xml.NewDecoder(strings.NewReader(definition))
+	// Task Scheduler's says that it is UTF-16, which it no longer is.
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	parts := map[string]string{}
+	var path []string
+	text, innermost := "", false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return parts
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			path, text, innermost = append(path, t.Name.Local), "", true
+		case xml.CharData:
+			text += string(t)
+		case xml.EndElement:
+			if innermost && len(path) > 1 {
+				name := strings.Join(path[1:], ".")
+				for n, first := 2, name; ; n++ {
+					if _, taken := parts[name]; !taken {
+						break
+					}
+					name = fmt.Sprintf("%s[%d]", first, n)
+				}
+				parts[name] = strings.TrimSpace(text)
+			}
+			path, innermost = path[:len(path)-1], false
+		}
+	}
 }

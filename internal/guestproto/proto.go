@@ -69,6 +69,16 @@ type Observation struct {
 	Manifest *Manifest `json:"manifest,omitempty"`
 	// Drifted has, by Layer.ID, in words what is no longer as the layer left it.
 	Drifted map[string]string `json:"drifted,omitempty"`
+	// Differences has, by Layer.ID, what is known of the parts that drifted. Not all that drifts has parts.
+	Differences map[string][]Difference `json:"differences,omitempty"`
+}
+
+// Difference is one part of a layer that is not as the layer left it, each text as a plan may show it: of a secret
+// neither what was left nor what is there now. "" says that there is none.
+type Difference struct {
+	Name string `json:"name"` // as in Layer.Parts where it is one of those
+	Want string `json:"want,omitempty"`
+	Is   string `json:"is,omitempty"`
 }
 
 // ApplyRequest makes the stack of a machine true: everything above Keep is undone in reverse

@@ -63,6 +63,10 @@ func (s *script) world() (desired []providers.Node, observed []providers.Observe
 			_, applied := s.layers()
 			o.Manifest = &guestproto.Manifest{Layers: applied}
 			o.Drifted = map[string]string{"env." + string(rune('A'+s.upTo(3))): "edited"}
+			o.Differences = map[string][]guestproto.Difference{"env." + string(rune('A'+s.upTo(3))): {{Name: "value", Is: "x"}}}
+		}
+		if o.Addr.Kind == addr.Container && s.upTo(3) > 0 {
+			o.ByHand = []guestproto.Difference{{Name: "name", Is: "x"}}
 		}
 		observed = append(observed, o)
 	}

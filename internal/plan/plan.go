@@ -25,7 +25,7 @@ type Operation struct {
 	Action providers.Action
 	// Cause says why in words; empty for None.
 	Cause string
-	// Values are the parts of a resource that is to be replaced that differ, by name.
+	// Values are the parts of a resource that is to be replaced, or that was changed by hand, that differ, by name.
 	Values []Value
 	// Layers are the steps on a Windows machine's stack, in the order they are taken.
 	Layers []Layer
@@ -131,7 +131,26 @@ func operation(n providers.Node, is *providers.Observed, before map[addr.Addr]pr
 	case is.Mutable != n.Mutable:
 		op.Action, op.Cause = providers.Update, "what it carries changed"
 	}
+	mend(&op)
 	return op
+}
+
+// mend adds what was changed by hand to what is done to a resource that stays.
+func mend(op *Operation) {
+	if op.Observed == nil || len(op.Observed.ByHand) == 0 || op.Action != providers.None && op.Action != providers.Update {
+		return
+	}
+	var said []string
+	for _, d := range op.Observed.ByHand {
+		op.Values = append(op.Values, Value{d.Name, d.Is, d.Want})
+		said = append(said, d.Name)
+	}
+	sortValues(op.Values)
+	cause := byHand + strings.Join(said, ", ")
+	if op.Action == providers.Update {
+		cause = op.Cause + "; " + cause
+	}
+	op.Action, op.Cause = providers.Update, cause
 }
 
 // difference gives the parts that are not the same, by name.
@@ -147,8 +166,12 @@ func difference(is, desired map[string]string) []Value {
 			values = append(values, Value{name, old, ""})
 		}
 	}
-	slices.SortFunc(values, func(x, y Value) int { return cmp.Compare(x.Name, y.Name) })
+	sortValues(values)
 	return values
+}
+
+func sortValues(values []Value) {
+	slices.SortStableFunc(values, func(x, y Value) int { return cmp.Compare(x.Name, y.Name) })
 }
 
 // inWords names what changed, what was added and what removed.

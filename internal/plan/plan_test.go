@@ -68,10 +68,15 @@ func TestMake(t *testing.T) {
 	stopped.State, stopped.Detail = providers.Stopped, "exited with 137"
 	failed := seen(t, "job.migrate", "1")
 	failed.State, failed.Detail = providers.Failed, "exited with code 3"
+	touched := seen(t, "container.db", "1")
+	touched.ByHand = []guestproto.Difference{{Name: "name", Want: "e-i-db", Is: "mine"}, {Name: "memory", Want: "64", Is: "128"}}
+	stoppedToo := touched
+	stoppedToo.State, stoppedToo.Detail = providers.Stopped, "exited with 137"
 	halfMade := seen(t, "container.db", "1")
 	halfMade.State, halfMade.Detail = providers.Failed, providers.Incomplete
 	drifted := setUp(t, applied("A", "1"), applied("B", "2"), applied("C", "3"))
-	drifted.Drifted = map[string]string{"env.B": "B is x"}
+	drifted.Drifted = map[string]string{"env.B": "B is x", "env.C": "C is y"}
+	drifted.Differences = map[string][]guestproto.Difference{"env.B": {{Name: "value", Want: "2", Is: "x"}}, "env.C": {{Name: "value", Want: "3"}}}
 	away := setUp(t)
 	away.State, away.Detail = providers.Unreachable, "no route"
 	cut := setUp(t, applied("A", "1"), guestproto.ManifestLayer{Kind: "env", Name: "B", Hash: "2"})
@@ -116,8 +121,15 @@ func TestMake(t *testing.T) {
 		{"a layer on top was taken out", []providers.Node{machine(t, layer("A", "1"))},
 			[]providers.Observed{setUp(t, applied("A", "1"), applied("B", "2"))},
 			"update windows.pas: env.B is no longer in the spec\n  keep env.A\n  undo env.B\n"},
+		{"a container changed by hand", []providers.Node{node(t, "container.db", "1")}, []providers.Observed{touched},
+			"update container.db: changed by hand: name, memory\n  memory: \"128\" -> \"64\"\n  name: \"mine\" -> \"e-i-db\"\n"},
+		{"one changed and stopped by hand", []providers.Node{node(t, "container.db", "1")}, []providers.Observed{stoppedToo},
+			"update container.db: exited with 137; changed by hand: name, memory\n  memory: \"128\" -> \"64\"\n  name: \"mine\" -> \"e-i-db\"\n"},
+		{"one changed by hand and in the spec", []providers.Node{node(t, "container.db", "2")}, []providers.Observed{touched},
+			"replace container.db: image changed\n  image: \"1\" -> \"2\"\n"},
 		{"a layer changed by hand", []providers.Node{machine(t, layer("A", "1"), layer("B", "2"), layer("C", "3"))}, []providers.Observed{drifted},
-			"update windows.pas: env.B: changed by hand: B is x\n  keep env.A\n  undo env.C\n  undo env.B\n  apply env.B: changed by hand: B is x\n  apply env.C: a layer under it changed\n"},
+			"update windows.pas: env.B: changed by hand: B is x\n  keep env.A\n  undo env.C\n  undo env.B\n  apply env.B: changed by hand: B is x\n    value: \"x\" -> \"2\"\n" +
+				"  apply env.C: a layer under it changed; changed by hand: C is y\n    value: \"\" -> \"3\"\n"},
 		{"a layer that was begun and not ended", []providers.Node{machine(t, layer("A", "1"), layer("B", "2"))}, []providers.Observed{cut},
 			"update windows.pas: env.B: its last application was cut short\n  keep env.A\n  undo env.B\n  apply env.B: its last application was cut short\n"},
 		{"a machine out of reach", []providers.Node{machine(t, layer("A", "1"))}, []providers.Observed{away},

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/envctl/envctl/internal/guestproto"
 	"github.com/envctl/envctl/providers"
@@ -14,6 +16,7 @@ func stack(op *Operation, sandbox providers.Action) {
 	desired := op.Node.Layers
 	var have []guestproto.ManifestLayer
 	var drifted map[string]string
+	var differences map[string][]guestproto.Difference
 	fresh := op.Observed == nil || op.Observed.State == providers.Missing || op.Observed.Manifest == nil
 	unseen := op.Observed != nil && op.Observed.State == providers.Unreachable
 	switch {
@@ -28,7 +31,7 @@ func stack(op *Operation, sandbox providers.Action) {
 	case fresh:
 		op.Action, op.Cause = providers.Create, "not set up yet"
 	default:
-		have, drifted = op.Observed.Manifest.Layers, op.Observed.Drifted
+		have, drifted, differences = op.Observed.Manifest.Layers, op.Observed.Drifted, op.Observed.Differences
 	}
 
 	var why string
@@ -45,7 +48,10 @@ func stack(op *Operation, sandbox providers.Action) {
 		} else if len(above) == 0 {
 			cause = "new"
 		}
-		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Apply, Cause: cause, Values: changedParts(l, above)})
+		if drift := drifted[l.ID()]; drift != "" && !strings.Contains(cause, byHand) {
+			cause += "; " + byHand + drift
+		}
+		op.Layers = append(op.Layers, Layer{Name: l.ID(), Action: Apply, Cause: cause, Values: layerValues(l, above, differences[l.ID()])})
 	}
 	if op.Action == providers.None && (op.Keep < len(desired) || len(above) > 0) {
 		op.Action, op.Cause = providers.Update, why
@@ -77,7 +83,7 @@ func shared(desired []guestproto.Layer, have []guestproto.ManifestLayer, drifted
 		case got.Hash != want.Hash:
 			return i, "changed"
 		case isDrifted:
-			return i, "changed by hand: " + drift
+			return i, byHand + drift
 		}
 	}
 	if len(have) > len(desired) {
@@ -93,6 +99,23 @@ func undo(layers []guestproto.ManifestLayer, cause string) []Layer {
 		steps = append(steps, Layer{Name: layers[i].Kind + "." + layers[i].Name, Action: Undo, Cause: cause})
 	}
 	return steps
+}
+
+// byHand comes before what nobody but a person, or a program of theirs, can have done.
+const byHand = "changed by hand: "
+
+// layerValues says what differs of a layer that is applied again: what the spec changed of it, and what drifted.
+func layerValues(l guestproto.Layer, was []guestproto.ManifestLayer, drifted []guestproto.Difference) []Value {
+	values := changedParts(l, was)
+	for _, d := range drifted {
+		if i := slices.IndexFunc(values, func(v Value) bool { return v.Name == d.Name }); i >= 0 {
+			values[i].Old = d.Is
+			continue
+		}
+		values = append(values, Value{d.Name, d.Is, d.Want})
+	}
+	sortValues(values)
+	return values
 }
 
 // changedParts says what differs of a layer that was there; nothing where it was not, or an earlier envctl made it.

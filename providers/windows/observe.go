@@ -56,7 +56,7 @@ func (p *Provider) observe(ctx context.Context, instance providers.Instance, m *
 	case !owns(instance, man.Owner):
 		o.State, o.Detail = providers.Failed, heldBy(m, man.Owner).Error()
 	default:
-		o.Manifest, o.Drifted, o.State = man, seen.Drifted, providers.Ready
+		o.Manifest, o.Drifted, o.Differences, o.State = man, seen.Drifted, seen.Differences, providers.Ready
 		for _, l := range man.Layers {
 			if !l.Complete {
 				o.State, o.Detail = providers.Failed, fmt.Sprintf("%s.%s is not complete", l.Kind, l.Name)

@@ -1,17 +1,12 @@
 package windows
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/envctl/envctl/internal/guestproto"
 )
-
-// longest is what a plan shows of a value as it is.
-const longest = 48
 
 // parts names what a layer is made of, as far as a person may see it: a long value is a digest, and so is a secret's
 // stand-in, which knows its version alone.
@@ -51,10 +46,9 @@ func flatten(to map[string]string, name string, v any, hidden bool) {
 		}
 	case nil:
 	default:
-		text := fmt.Sprint(v)
-		if hidden || len(text) > longest {
-			sum := sha256.Sum256([]byte(text))
-			text = "sha256:" + hex.EncodeToString(sum[:6])
+		text := guestproto.Shown(fmt.Sprint(v))
+		if hidden {
+			text = guestproto.Digest(fmt.Sprint(v))
 		}
 		if text != "" {
 			to[name] = text
