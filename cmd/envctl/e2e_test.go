@@ -169,8 +169,14 @@ func (e *env) output(name string) string {
 
 type change struct {
 	Address, Action, Cause string
-	Layers                 []struct{ Name, Action, Cause string }
+	Values                 []value
+	Layers                 []struct {
+		Name, Action, Cause string
+		Values              []value
+	}
 }
+
+type value struct{ Name, Old, New string }
 
 // changes gives what plan says that is not "none".
 func (e *env) changes() []change {

@@ -50,7 +50,7 @@ func containerConfig(c providers.Change, body *envspec.Container, image string, 
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(body.Restart)},
 		CapAdd:        body.CapAdd,
 		Privileged:    body.Privileged,
-		Resources:     container.Resources{Memory: body.Memory, NanoCPUs: int64(body.CPUs * 1e9)},
+		Resources:     resources(body),
 	}
 	isolate(host, body)
 	if body.Init {
@@ -67,7 +67,7 @@ func containerConfig(c providers.Change, body *envspec.Container, image string, 
 		host.Tmpfs[path] = options
 	}
 	net := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-		netName: {Aliases: append([]string{body.Addr.DNS()}, body.Aliases...)},
+		netName: {Aliases: aliases(body)},
 	}}
 	if body.NetworkMode != "" {
 		// On another's network it has no name and publishes nothing: its ports are there already.

@@ -130,7 +130,8 @@ func (p *Provider) removeNamesake(ctx context.Context, c providers.Change, name 
 	return p.removeContainer(ctx, is.ID)
 }
 
-// updateContainer copies mutable files into a container whose identity stays, and starts it where it does not run.
+// updateContainer copies mutable files into a container whose identity stays, mends what was changed by hand, and
+// starts it where it does not run.
 func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body *envspec.Container) error {
 	id := c.Observed.Handle
 	changed := c.Observed.Mutable != c.Node.Mutable
@@ -138,6 +139,9 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 		if err := p.copyMutable(ctx, id, body); err != nil {
 			return err
 		}
+	}
+	if err := p.mend(ctx, c, body); err != nil {
+		return err
 	}
 	if err := beforeStart(ctx, c, id); err != nil {
 		return err

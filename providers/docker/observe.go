@@ -20,7 +20,7 @@ import (
 )
 
 // Observe lists the networks and containers of an instance, sorted by address. It makes one call for all
-// containers and one for the network, and one more for each container that has mutable files. It
+// containers and one for the network, and one more for each container that has mutable files, or limits. It
 // changes nothing.
 func (p *Provider) Observe(ctx context.Context, i providers.Instance) ([]providers.Observed, error) {
 	return p.observe(ctx, instanceFilter(i))
@@ -75,12 +75,14 @@ func (p *Provider) list(ctx context.Context, ofContainers, ofNetworks filters.Ar
 func (p *Provider) observed(ctx context.Context, containers []container.Summary, networks []network.Summary) ([]providers.Observed, error) {
 	var all []providers.Observed
 	slices.SortFunc(networks, olderNetwork)
+	networkIDs := map[string]string{} // by the name that an instance's has
 	for _, n := range networks {
 		o, ok := fromLabels(n.Labels)
 		if !ok || o.Addr.Kind != addr.Network || slices.ContainsFunc(all, func(is providers.Observed) bool { return sameInstance(is.Instance, o.Instance) }) {
 			continue
 		}
 		o.State, o.Handle = providers.Ready, n.ID
+		networkIDs[networkName(o.Instance)] = n.ID
 		all = append(all, o)
 	}
 	for _, c := range containers {
@@ -95,10 +97,15 @@ func (p *Provider) observed(ctx context.Context, containers []container.Summary,
 		}
 		if o.Detail == providers.Incomplete {
 			o.Identity = ""
+		} else if o.Addr.Kind != addr.Job { // a job's is of its run alone
+			o.ByHand = byHand(c, o, networkIDs[networkName(o.Instance)])
 		}
 		all = append(all, o)
 	}
 	if err := p.readCarried(ctx, all); err != nil {
+		return nil, p.explain(err)
+	}
+	if err := p.readLimits(ctx, all); err != nil {
 		return nil, p.explain(err)
 	}
 	slices.SortStableFunc(all, func(a, b providers.Observed) int {
