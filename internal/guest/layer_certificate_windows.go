@@ -21,6 +21,11 @@ type certificateKind struct{}
 // certificateSaved is what undo needs: each certificate, by the SHA-256 of it.
 type certificateSaved struct {
 	Certificates []certificateWas `json:"certificates"`
+	// Keys are of a PFX's certificates, and Containers those that held one before; until Done, when all are in the store,
+	// another container with one of them is what a killed helper left.
+	Keys       []string `json:"keys,omitempty"`
+	Containers []string `json:"containers,omitempty"`
+	Done       bool     `json:"done,omitempty"`
 }
 
 type certificateWas struct {
@@ -53,10 +58,20 @@ func (certificateKind) apply(_ context.Context, s *step) error {
 		id := certificateID(encoded(c))
 		saved.Certificates = append(saved.Certificates, certificateWas{id, slices.Contains(have, id)})
 	}
+	src := s.layer.Certificate.Source
+	pfx := src != nil && guestproto.IsPFX(src.Name)
+	if pfx {
+		for _, c := range from {
+			saved.Keys = append(saved.Keys, publicKeyID(&c.CertInfo.SubjectPublicKeyInfo))
+		}
+		if saved.Containers, err = keyContainers(saved.Keys); err != nil {
+			return err
+		}
+	}
 	if err := s.save(saved); err != nil {
 		return err
 	}
-	if src := s.layer.Certificate.Source; src != nil && guestproto.IsPFX(src.Name) {
+	if pfx {
 		// What undo needs is on disk: now with the keys, which Windows keeps from here on.
 		forget()
 		if from, forget, err = certificatesOf(s, windows.CRYPT_MACHINE_KEYSET); err != nil {
@@ -72,7 +87,8 @@ func (certificateKind) apply(_ context.Context, s *step) error {
 			return fmt.Errorf("add the certificate to store %s: %w", store.name, err)
 		}
 	}
-	return nil
+	saved.Done = true
+	return s.save(saved)
 }
 
 func (certificateKind) undo(_ context.Context, s *step) error {
@@ -95,6 +111,15 @@ func (certificateKind) undo(_ context.Context, s *step) error {
 		deleteKeyOf(c)
 		if derr := windows.CertDeleteCertificateFromStore(c); derr != nil && err == nil { // it frees c
 			err = fmt.Errorf("take the certificate out of store %s: %w", store.name, derr)
+		}
+	}
+	if err != nil || saved.Done || len(saved.Keys) == 0 {
+		return err
+	}
+	now, err := keyContainers(saved.Keys)
+	for _, container := range now {
+		if !slices.Contains(saved.Containers, container) {
+			deleteContainer(container)
 		}
 	}
 	return err

@@ -155,6 +155,75 @@ func TestCertificateLayerCutOff(t *testing.T) {
 		})
 }
 
+// keysOf counts the machine's containers with a key of a PFX.
+func keysOf(t *testing.T, path string, word secret.Text) (containers int, der []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := importPFX(b, &word, windows.PKCS12_NO_PERSIST_KEY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer windows.CertFreeCertificateContext(all[0])
+	found, err := keyContainers([]string{publicKeyID(&all[0].CertInfo.SubjectPublicKeyInfo)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found), slices.Clone(encoded(all[0]))
+}
+
+// A helper that is killed once the key is on the machine, and its certificate in no store yet, leaves no key for ever.
+func TestCertificateLayerWithKeyCutOff(t *testing.T) {
+	path := filepath.Join(assets(t), "test.pfx")
+	sum, err := fileSHA256(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	word := hidden(planted)
+	l := guestproto.Layer{Kind: "certificate", Name: "https", Certificate: &guestproto.Certificate{Store: "my", Password: &word,
+		Source: &guestproto.Source{Path: path, SHA256: sum, Name: "test.pfx"}}}
+	holds := func(want int) {
+		t.Helper()
+		if n, _ := keysOf(t, path, word); n != want {
+			t.Errorf("%d containers hold the key, not %d", n, want)
+		}
+	}
+	cutOff(t, l, func(applied bool) {
+		if applied {
+			holds(1)
+		} else {
+			holds(0)
+		}
+	})
+
+	m := windowsMachine(t)
+	put(t, m, path)
+	seal, writes := m.seal, 0
+	m.seal = func(b []byte) ([]byte, error) {
+		if writes++; writes == 3 { // the certificate's first two records are of before
+			panic(killed{})
+		}
+		return seal(b)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		m.Apply(context.Background(), guestproto.ApplyRequest{Owner: guestproto.Owner{Environment: "test", Instance: "1"}, Layers: numbered(l)}, func(guestproto.Event) {})
+	}()
+	m.seal = seal
+	_, der := keysOf(t, path, word)
+	removeCertificate(t, "my", der) // as it would have been killed a moment before
+	holds(1)
+	mustApply(t, m, 0, l)
+	holds(1)
+	if !inStore(t, "my", der) {
+		t.Error("the certificate is not in the store")
+	}
+	mustApply(t, m, 0)
+	holds(0)
+}
+
 func TestCertificateLayerWithKey(t *testing.T) {
 	m := windowsMachine(t)
 	src := put(t, m, filepath.Join(os.Getenv("GUEST_TEST_ASSETS"), "test.pfx"))
