@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/envctl/envctl/internal/secret"
 )
@@ -18,7 +20,7 @@ func (r *reader) build(sc *scope) *Build {
 	}
 	for _, ref := range b.CacheFrom {
 		if _, err := reference.ParseNormalizedNamed(ref); err != nil {
-			r.report(fault(CodeValue, r.rangeOf("cache_from"), "Not an image", "%s cannot be the name of an image: %s.", quote(ref), err))
+			r.report(notImage(r.rangeOf("cache_from"), ref, err))
 		}
 	}
 	for k, v := range r.plainMap("args") {
@@ -51,6 +53,15 @@ func (r *reader) build(sc *scope) *Build {
 		}
 	}
 	return b
+}
+
+// notImage says why a name cannot be that of an image.
+func notImage(at hcl.Range, ref string, err error) *hcl.Diagnostic {
+	why := strings.TrimPrefix(err.Error(), "invalid reference format: ")
+	if why == "invalid reference format" {
+		why = "it is written NAME:TAG, without spaces"
+	}
+	return fault(CodeValue, at, "Not an image", "%s cannot be the name of an image: %s. Write one such as \"postgres:17\" or \"registry.example.com/team/app:1.2\".", quote(ref), why)
 }
 
 var secretID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)

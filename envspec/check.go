@@ -11,8 +11,8 @@ import (
 )
 
 // check finds what is wrong with a spec whose files have been read: names, values, shape, and,
-// with stand-ins for what only the world can give, every body.
-func (s *Spec) check() hcl.Diagnostics {
+// with stand-ins for what only the world can give, every body. Mistakes in its structure are known before.
+func (s *Spec) check(structure hcl.Diagnostics) hcl.Diagnostics {
 	diags := s.root.resolve()
 	e := s.evaluation(nil, nil)
 	s.static = e
@@ -30,7 +30,9 @@ func (s *Spec) check() hcl.Diagnostics {
 	trial := s.evaluation(standIn{s}, standIn{s})
 	trial.environment()
 	diags = append(diags, trial.diags...)
-	diags = trial.unexplained(diags)
+	if !structure.HasErrors() {
+		diags = trial.unexplained(diags)
+	}
 	diags = append(diags, s.unused()...)
 	if !diags.HasErrors() {
 		diags = append(diags, s.root.openGates()...)
@@ -84,7 +86,7 @@ func (sc *scope) resolveVariable(d *decl) hcl.Diagnostics {
 		if as == nil || as.Literal {
 			continue
 		}
-		r := resolver{scope: sc, uses: d.uses, nothing: "A variable's block is read before anything else, so it can refer to nothing."}
+		r := resolver{scope: sc, uses: d.uses, nothing: "A variable's block is read before anything else, so it can refer to nothing. Write the value out, or make it a local."}
 		r.attr(a, as, true)
 		diags = append(diags, r.diags...)
 	}
@@ -147,6 +149,9 @@ func localCycle(around []*local) *hcl.Diagnostic {
 	for _, l := range around {
 		b.WriteString("  local." + l.attr.Name + "  (" + place(l.attr.NameRange) + ")\n")
 		l.scope.spec.broken[l.attr] = true
+	}
+	if len(around) == 1 {
+		return fault(CodeCycle, around[0].attr.Range(), "A local that needs itself", "local.%s refers to itself. Take the reference out.", around[0].attr.Name)
 	}
 	return fault(CodeCycle, around[0].attr.Range(), "Locals that need each other", "Each of these needs the next, and the last needs the first:\n%sTake one of the references out.", b.String())
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -44,12 +45,15 @@ func (in *instance) container(r *reader) *Container {
 			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "\"image\" is empty. Name an image such as \"postgres:17\", or give a build block."))
 		}
 	}
-	for name := range c.Env {
+	if _, err := reference.ParseAnyReference(c.Image); c.Image != "" && err != nil {
+		r.report(notImage(r.rangeOf("image"), c.Image, err))
+	}
+	for _, name := range names(c.Env) {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
-			r.report(fault(CodeValue, r.rangeOf("env"), "Not the name of a variable", "%s cannot be the name of an environment variable.", quote(name)))
+			r.report(fault(CodeValue, r.keyRange("env", name), "Not the name of a variable", "%s cannot be the name of an environment variable: it cannot be empty, nor have \"=\" in it.", quote(name)))
 		}
 	}
-	for k := range c.Labels {
+	for _, k := range names(c.Labels) {
 		if strings.HasPrefix(k, "dev.envctl.") {
 			r.report(fault(CodeValue, r.itemRange("labels", k), "A label of envctl's own", "Labels that start with dev.envctl. are how envctl knows its containers. Choose another name."))
 		}
@@ -90,6 +94,7 @@ func (r *reader) containerFile(sc *scope) File {
 		}
 		f.Content = secret.Plain(string(b))
 	}
+	r.fileMeant("content", f.Content, "source = ")
 	f.Mode = r.mode()
 	return f
 }
@@ -120,6 +125,13 @@ func (r *reader) ready(ports []Port, machine bool) *Ready {
 	if r.has("exec") && y.Exec != nil && len(y.Exec) == 0 {
 		r.report(fault(CodeValue, r.rangeOf("exec"), "An empty command", "Name a program and its arguments: exec = [\"pg_isready\"]."))
 	}
+	if len(y.Exec) > 0 && (y.Exec[0] == "CMD" || y.Exec[0] == "CMD-SHELL") {
+		instead := y.Exec[1:]
+		if y.Exec[0] == "CMD-SHELL" {
+			instead = append([]string{"sh", "-c"}, instead...)
+		}
+		r.report(fault(CodeValue, r.rangeOf("exec"), "This check can never pass", "%q is a word of Compose and no program. Write exec = [%s].", y.Exec[0], strings.Join(quoted(instead), ", ")))
+	}
 	for _, b := range r.blocks() {
 		switch b.kind.Name {
 		case "http":
@@ -141,7 +153,7 @@ func (r *reader) ready(ports []Port, machine bool) *Ready {
 			}
 		}
 	}
-	if y.Exec == nil && y.HTTP == nil && y.TCP == nil && y.Log == nil && !r.has("exec") {
+	if y.Exec == nil && y.HTTP == nil && y.TCP == nil && y.Log == nil && !r.has("exec") && !r.misspelt() {
 		r.report(fault(CodeMissing, r.at, "A check is missing", "ready needs one of exec, http { }, tcp { } or log { }, else there is nothing to wait for."))
 	}
 	return y

@@ -101,17 +101,22 @@ func boolCompare(a, b bool) int {
 
 // list joins names as one would say them: "a", "b" and "c".
 func list(names []string, last string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = fmt.Sprintf("%q", n)
-	}
-	switch len(quoted) {
+	words := quoted(names)
+	switch len(words) {
 	case 0:
 		return "none"
 	case 1:
-		return quoted[0]
+		return words[0]
 	}
-	return strings.Join(quoted[:len(quoted)-1], ", ") + " " + last + " " + quoted[len(quoted)-1]
+	return strings.Join(words[:len(words)-1], ", ") + " " + last + " " + words[len(words)-1]
+}
+
+func quoted(names []string) []string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = quote(n)
+	}
+	return words
 }
 
 // place says where something stands, for a detail that names a second place.

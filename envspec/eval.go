@@ -35,7 +35,7 @@ func (s *Spec) Eval(expression string, from addr.Addr, a Addresses, c Credential
 	s.files[ExpressionFile] = &hcl.File{Bytes: src}
 	s.mu.Unlock()
 	if diags.HasErrors() {
-		return Result{}, firstOfEach(diags)
+		return Result{}, firstOfEach(src, diags)
 	}
 	sc, in := s.root, s.byAddr[from]
 	if in == nil && !from.IsHost() {

@@ -2,6 +2,7 @@ package envspec
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -34,6 +35,25 @@ func explain(d *hcl.Diagnostic) {
 		case ty.IsPrimitiveType():
 			d.Detail = fmt.Sprintf("There is no %q in it: it is %s.", keyText(missing), describe(of, false))
 		}
+	case "Invalid function argument":
+		// The name of the parameter says nothing to a person who sees the argument underlined.
+		if _, said, ok := strings.Cut(d.Detail, "\" parameter: "); ok {
+			if d.Detail = said; startsWithWord.MatchString(said) {
+				d.Detail = upperFirst(said)
+			}
+		}
+		at := d.Expression.Range()
+		d.Subject = &at
+	case "Error in function call":
+		d.Detail = strings.Replace(d.Detail, "failed: EOF.", "failed: the text ends too early.", 1)
+	case "Inconsistent conditional result types":
+		if c, ok := d.Expression.(*hclsyntax.ConditionalExpr); ok {
+			yes, _ := c.TrueResult.Value(d.EvalContext)
+			no, _ := c.FalseResult.Value(d.EvalContext)
+			if yes, no := kindOf(yes), kindOf(no); yes != no {
+				d.Detail = fmt.Sprintf("Both results have to be of one type, and these are %s and %s. Make the same of both, such as text with jsonencode(…).", yes, no)
+			}
+		}
 	case "Invalid operand":
 		v, diags := d.Expression.Value(d.EvalContext)
 		if !diags.HasErrors() && v.IsKnown() && !v.IsNull() {
@@ -42,6 +62,9 @@ func explain(d *hcl.Diagnostic) {
 		}
 	}
 }
+
+// startsWithWord matches a sentence, and not one that begins with the name of a file.
+var startsWithWord = regexp.MustCompile(`^[a-z]+ `)
 
 // missingStep gives the value in which a step of the expression finds nothing, and that step.
 func missingStep(e hcl.Expression, ctx *hcl.EvalContext) (of, missing cty.Value) {
@@ -114,10 +137,19 @@ func typeName(ty cty.Type) string {
 	return typeexpr.TypeString(ty)
 }
 
+// kindOf says what kind of value it is, without the value.
+func kindOf(v cty.Value) string {
+	switch ty := v.Type(); ty {
+	case cty.String, cty.Number, cty.Bool:
+		return typeName(ty)
+	}
+	return describe(v, false)
+}
+
 // lowerFirst puts a sentence of the table behind a colon.
 func lowerFirst(s string) string {
 	if len(s) < 2 || s[1] >= 'A' && s[1] <= 'Z' { // MSI, PEM
 		return s
 	}
-	return strings.ToLower(s[:1]) + s[1:]
+	return strings.ReplaceAll(strings.ToLower(s[:1])+s[1:], "`", "")
 }

@@ -13,7 +13,7 @@ func Format(src []byte, filename string) ([]byte, hcl.Diagnostics) {
 		for _, d := range diags {
 			d.Extra = CodeSyntax
 		}
-		return nil, firstOfEach(diags)
+		return nil, firstOfEach(src, diags)
 	}
 	return hclwrite.Format(src), nil
 }

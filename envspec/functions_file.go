@@ -84,7 +84,7 @@ func (s *Spec) readText(path string) ([]byte, error) {
 		return nil, plainError(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path)
+		return nil, fmt.Errorf("%s is a folder or a device, not a file", path)
 	}
 	if info.Size() > maxText {
 		return nil, fmt.Errorf("%s is larger than 16 MB; name it in a source instead", path)
@@ -183,7 +183,7 @@ func redact(diags hcl.Diagnostics) hcl.Diagnostics {
 			continue
 		}
 		if readsSecret(d) {
-			d.Detail = "A secret is involved, so the details are not shown."
+			d.Detail = "A secret is involved, so the details are not shown. A credential has its value only when it is used: a function that needs a number, JSON or another form of text cannot take it."
 		} else {
 			explain(d)
 		}

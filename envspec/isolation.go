@@ -20,7 +20,7 @@ func (r *reader) isolation(c *Container) {
 	c.DNS = r.strings("dns")
 	for _, server := range c.DNS {
 		if _, err := netip.ParseAddr(server); err != nil {
-			r.report(fault(CodeValue, r.rangeOf("dns"), "Not an address", "%s is not the IP address of a name server.", quote(server)))
+			r.report(fault(CodeValue, r.rangeOf("dns"), "Not an address", "%s is not the IP address of a name server. Write one such as \"1.1.1.1\".", quote(server)))
 		}
 	}
 }
@@ -42,7 +42,7 @@ func (r *reader) ulimits() []Ulimit {
 			continue
 		}
 		if hard >= 0 && (soft > hard || soft < 0) {
-			r.report(fault(CodeValue, r.itemRange("ulimits", name), "Not a limit", "The soft limit %s is above the hard one, %s.", softText, hardText))
+			r.report(fault(CodeValue, r.itemRange("ulimits", name), "Not a limit", "The soft limit %s is above the hard one, %s. Raise the one or lower the other.", softText, hardText))
 			continue
 		}
 		out = append(out, Ulimit{Name: name, Soft: soft, Hard: hard})
@@ -64,7 +64,7 @@ func (r *reader) devices() []Device {
 			d.Permissions = part[2]
 		}
 		if len(part) > 3 || !strings.HasPrefix(d.Host, "/") || !strings.HasPrefix(d.Container, "/") || !permissions.MatchString(d.Permissions) {
-			r.report(fault(CodeValue, r.rangeOf("devices"), "Not a device", "%s is not a device. Write such as \"/dev/fuse\" or \"/dev/ttyUSB0:/dev/modem:rw\".", quote(text)))
+			r.report(fault(CodeValue, r.rangeOf("devices"), "Not a device", "%s is not a device. Write one such as \"/dev/fuse\" or \"/dev/ttyUSB0:/dev/modem:rw\".", quote(text)))
 			continue
 		}
 		out = append(out, d)

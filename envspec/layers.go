@@ -21,11 +21,13 @@ func (r *reader) layer(l *guestproto.Layer, in *instance) {
 	case "package":
 		l.Package = r.packageLayer(dir)
 	case "file":
+		r.windowsLabel()
 		l.File = r.fileLayer(dir)
 	case "archive":
+		r.windowsLabel()
 		l.Archive = &guestproto.Archive{Source: r.source(dir), Strip: r.integer("strip", 0, 100)}
 		if n := l.Archive.Source.Name; n != "" && !strings.EqualFold(extension(n), ".zip") {
-			r.report(fault(CodeValue, r.rangeOf("source"), "Not a zip", "An archive layer unpacks .zip files, and this is %s.", quote(n)))
+			r.report(fault(CodeValue, r.rangeOf("source"), "Not a zip", "An archive layer unpacks .zip files, and this is %s. Pack the folder as a zip, or unpack it in a script layer.", quote(n)))
 		}
 	case "registry":
 		l.Registry = r.registry(l.Name)
@@ -84,13 +86,14 @@ func (r *reader) packageLayer(dir string) *guestproto.Package {
 	for _, a := range r.strings("args") {
 		p.Args = append(p.Args, secret.Plain(a))
 	}
-	for k, v := range r.plainMap("properties") {
+	properties := r.plainMap("properties")
+	for _, k := range names(properties) {
 		if p.Properties == nil {
 			p.Properties = map[string]secret.Text{}
 		}
-		p.Properties[k] = secret.Plain(v)
+		p.Properties[k] = secret.Plain(properties[k])
 		if k != strings.ToUpper(k) {
-			r.report(fault(CodeValue, r.itemRange("properties", k), "Not a public property", "MSI takes public properties only, whose names are in capitals: %s.", quote(strings.ToUpper(k))))
+			r.report(fault(CodeValue, r.keyRange("properties", k), "Not a public property", "MSI takes public properties only, whose names are in capitals: %s.", quote(strings.ToUpper(k))))
 		}
 	}
 	if p.Source.Name == "" {
@@ -100,7 +103,7 @@ func (r *reader) packageLayer(dir string) *guestproto.Package {
 	case ext != ".msi" && ext != ".exe":
 		r.report(fault(CodeValue, r.rangeOf("source"), "Not an installer", "A package layer installs .msi and .exe files, and this is %s. Use a file or an archive layer.", quote(p.Source.Name)))
 	case ext == ".exe" && p.Properties != nil:
-		r.report(fault(CodeConflict, r.rangeOf("properties"), "Properties are for an MSI", "An EXE installer takes args."))
+		r.report(fault(CodeConflict, r.rangeOf("properties"), "Properties are for an MSI", "An EXE installer takes args: hand them over there."))
 	case ext == ".msi" && p.Uninstall != nil:
 		r.report(fault(CodeConflict, r.rangeOf("uninstall"), "An MSI needs no uninstall", "Windows knows how to remove it. Leave uninstall out."))
 	}
@@ -109,6 +112,9 @@ func (r *reader) packageLayer(dir string) *guestproto.Package {
 
 func (r *reader) fileLayer(dir string) *guestproto.File {
 	f := &guestproto.File{Private: r.boolean("private"), Content: r.text("content")}
+	if f.Content != nil {
+		r.fileMeant("content", *f.Content, "source = ")
+	}
 	if r.has("source") {
 		src := r.source(dir)
 		f.Source = &src
@@ -160,6 +166,7 @@ func (r *reader) script() *guestproto.Script {
 	read := len(r.in.files)
 	run, undo := r.textOr("run"), r.text("undo")
 	files := r.in.files[read:]
+	r.fileMeant("run", run, "run = file(")
 	return &guestproto.Script{
 		Interpreter: orElse(r.str("interpreter"), "powershell"), Run: run, Undo: undo, Files: r.in.view.eval.spec.scriptFiles(files),
 		Creates: r.str("creates"), Unless: r.str("unless"), Env: r.textMap("env"), Timeout: r.seconds("timeout"),

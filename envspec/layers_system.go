@@ -36,7 +36,11 @@ func (r *reader) certificate(dir string) *guestproto.Certificate {
 	}
 	if text != nil {
 		if _, err := guestproto.Certificates(text); err != nil {
-			r.report(fault(CodeValue, r.rangeOf(from), "Not a certificate", "%s.", upperFirst(err.Error())))
+			hint := ""
+			if from == "content" && nameOfFile(string(text)) {
+				hint = " A file is named with source = " + quote(string(text)) + "."
+			}
+			r.report(fault(CodeValue, r.rangeOf(from), "Not a certificate", "%s.%s", upperFirst(err.Error()), hint))
 		}
 	}
 	return c
@@ -49,7 +53,7 @@ func (r *reader) task(name string) *guestproto.Task {
 		On: r.str("on"), Daily: r.str("daily"), RunNow: r.boolean("run_now"),
 	}
 	if strings.ContainsAny(name, `\/:*?"<>|`) {
-		r.report(fault(CodeValue, r.at, "Not a task's name", "The name is a task in Task Scheduler's root folder, and cannot have any of \\ / : * ? \" < > |."))
+		r.report(fault(CodeValue, r.at, "Not a task's name", "The name is a task in Task Scheduler's root folder, and cannot have any of \\ / : * ? \" < > |. Use another name."))
 	}
 	if t.Daily != "" {
 		if _, err := time.Parse("15:04", t.Daily); err != nil {
@@ -59,7 +63,7 @@ func (r *reader) task(name string) *guestproto.Task {
 	if r.has("every") {
 		every := r.seconds("every")
 		if every%60 != 0 || every < 60 || every > 31*24*60*60 {
-			r.report(fault(CodeValue, r.rangeOf("every"), "Not a whole number of minutes", "Task Scheduler repeats a task after 1 minute at the least and 31 days at the most, in whole minutes."))
+			r.report(fault(CodeValue, r.rangeOf("every"), "Not a whole number of minutes", "Task Scheduler repeats a task after 1 minute at the least and 31 days at the most, in whole minutes, such as \"1m\" or \"15m\"."))
 		}
 		t.Every = every / 60
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -85,7 +84,7 @@ func Load(o LoadOptions) (*Spec, hcl.Diagnostics) {
 		return s, tidy(diags)
 	}
 	s.root = root
-	diags = append(diags, s.check()...)
+	diags = append(diags, s.check(diags)...)
 	diags = tidy(diags)
 	s.failed = diags.HasErrors()
 	return s, diags
@@ -115,32 +114,12 @@ func (s *Spec) parse(files []string) ([]*hclsyntax.Body, hcl.Diagnostics) {
 				d.Extra = CodeSyntax
 			}
 		}
-		diags = append(diags, firstOfEach(ds)...)
+		diags = append(diags, firstOfEach(src, ds)...)
 		if !ds.HasErrors() {
 			bodies = append(bodies, file.Body.(*hclsyntax.Body))
 		}
 	}
 	return bodies, diags
-}
-
-// firstOfEach drops syntax errors that only follow from the one before: of the same kind, or on
-// the same line.
-func firstOfEach(diags hcl.Diagnostics) hcl.Diagnostics {
-	var out hcl.Diagnostics
-	for _, d := range diags {
-		if n := len(out); n > 0 && d.Subject != nil && out[n-1].Subject != nil &&
-			(out[n-1].Summary == d.Summary || out[n-1].Subject.Start.Line == d.Subject.Start.Line) {
-			continue
-		}
-		if d.Summary == "Argument or block definition required" && len(out) == 0 && d.Subject != nil && d.Subject.Start.Line == 1 {
-			d.Detail += " If this is YAML: a spec is written in HCL, a service as container \"NAME\" { image = \"…\" }."
-		}
-		if d.Summary == "Invalid escape sequence" {
-			d.Detail = strings.TrimSuffix(d.Detail, ".") + ". A backslash is written twice: \"HKLM\\\\SOFTWARE\", \"C:\\\\PAS\"."
-		}
-		out = append(out, d)
-	}
-	return out
 }
 
 // display gives the name by which a file is shown: from the spec's folder where it is in it.

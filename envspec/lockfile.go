@@ -97,7 +97,7 @@ func ParseLock(src []byte, filename string) (*Lock, *hcl.File, hcl.Diagnostics) 
 	}
 	file, diags := hclsyntax.ParseConfig(src, filename, hcl.InitialPos)
 	if diags.HasErrors() {
-		return l, file, firstOfEach(diags)
+		return l, file, firstOfEach(src, diags)
 	}
 	r := lockReader{lock: l, seen: map[string]hcl.Range{}}
 	body := file.Body.(*hclsyntax.Body)

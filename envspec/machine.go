@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -32,7 +33,7 @@ func (in *instance) machineBody(r *reader) *Machine {
 			}
 			id := strings.ToLower(l.ID())
 			if before, ok := seen[id]; ok && before != b.at {
-				r.report(fault(CodeDuplicate, b.at, "Duplicate name", "%s already has %s, at %s. Give one of them another name.", r.title(), blockTitle(l.Kind, []string{l.Name}), place(before)))
+				r.report(fault(CodeDuplicate, b.at, "Duplicate name", "%s already has %s, at %s. %s", r.title(), blockTitle(l.Kind, []string{l.Name}), place(before), b.kind.another()))
 			}
 			seen[id] = b.at
 			b.layer(&l, in)
@@ -46,7 +47,7 @@ func unnamedLayer(kind string, n int) string {
 	if n == 1 {
 		return kind
 	}
-	return kind + "-" + string(rune('0'+n%10))
+	return kind + "-" + strconv.Itoa(n)
 }
 
 func (r *reader) winrm(dir string) WinRM {
@@ -66,7 +67,7 @@ func (r *reader) winrm(dir string) WinRM {
 	if path := r.str("ca_file"); path != "" {
 		w.CAFile = resolvePath(dir, path)
 		if _, err := os.Stat(w.CAFile); err != nil {
-			r.report(fault(CodeFile, r.rangeOf("ca_file"), "No such file", "There is no file %s.", w.CAFile))
+			r.report(fault(CodeFile, r.rangeOf("ca_file"), "No such file", "There is no file %s. Is the path right, from the spec's folder?", w.CAFile))
 		}
 	}
 	if l := r.credential("credential"); l != nil {
@@ -104,7 +105,7 @@ func (r *reader) source(dir string) guestproto.Source {
 	want := r.fingerprint("sha256")
 	sum, size, err := r.in.view.eval.spec.sums.sum(path)
 	if err != nil {
-		r.report(fault(CodeFile, at, "Cannot read the file", "%s.", upperFirst(plainError(err).Error())))
+		r.report(fault(CodeFile, at, "Cannot read the file", "%s.%s", upperFirst(plainError(err).Error()), otherComputer(text)))
 		return guestproto.Source{}
 	}
 	if want != "" && want != sum {

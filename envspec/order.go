@@ -35,7 +35,14 @@ func (in *instance) dependency(r *reader, item hcl.Expression) []addr.Addr {
 	if diags.HasErrors() {
 		if lit, ok := item.(*hclsyntax.TemplateExpr); ok && lit.IsStringLiteral() {
 			v, _ := lit.Value(nil)
-			r.report(fault(CodeType, at, "Not a resource", "Write the resource without quotes: %s.", v.AsString()))
+			name := v.AsString()
+			switch found := sc.resourceNamed(name); {
+			case found != "":
+				name = found
+			case !strings.Contains(name, "."):
+				name = "container." + name
+			}
+			r.report(fault(CodeType, at, "Not a resource", "Write the resource without quotes: %s.", name))
 			return nil
 		}
 		r.report(fault(CodeType, at, "Not a resource", "\"depends_on\" takes resources such as container.db or windows.pas."))

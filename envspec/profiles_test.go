@@ -112,7 +112,7 @@ func TestProfileMistakes(t *testing.T) {
 		{"in what is not up", `image    = "admin"`, `imag = "admin"`, nil, `Did you mean "image"?`},
 		{"a value in what is not up", `image    = "admin"`, "image = \"admin\"\nmemory = \"much\"", nil, "Not a size"},
 		{"not a name", `["debug", "tools"]`, `["a,b"]`, []string{"debug"}, `"a,b" cannot be a profile`},
-		{"an address", `["debug", "tools"]`, `[container.app.port.web.host]`, []string{"debug"}, "takes variables, functions, and locals without addresses"},
+		{"an address", `["debug", "tools"]`, `[container.app.port.web.host]`, []string{"debug"}, "\"profiles\" is settled before there are addresses"},
 	} {
 		src := strings.Replace(profiled, test.written, test.instead, 1)
 		_, diags := Load(LoadOptions{Dir: write(t, map[string]string{"env.envctl.hcl": src}), Profiles: test.asked})

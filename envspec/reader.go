@@ -1,6 +1,8 @@
 package envspec
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -102,6 +104,16 @@ func (r *reader) report(d *hcl.Diagnostic) { r.in.diags = append(r.in.diags, d) 
 // has reports whether an argument is written.
 func (r *reader) has(name string) bool { return r.body.Attributes[name] != nil }
 
+// misspelt reports whether something stands in the block that it does not take: that is reported, and may be what else is missing.
+func (r *reader) misspelt() bool {
+	for name := range r.body.Attributes {
+		if r.kind.attr(name) == nil {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.body.Blocks, func(b *hclsyntax.Block) bool { return b.Type != "dynamic" && r.kind.block(b.Type) == nil })
+}
+
 // rangeOf gives where an argument's value stands, or the block's head.
 func (r *reader) rangeOf(name string) hcl.Range {
 	if a := r.body.Attributes[name]; a != nil {
@@ -186,8 +198,15 @@ func (r *reader) scalar(v cty.Value, ty cty.Type, want string, at hcl.Range, wha
 		return v, secret, false
 	}
 	if err != nil {
-		r.report(fault(CodeType, at, "The wrong type", "%s must be %s, and this is %s.", what, want, describe(v, secret)))
+		hint := ""
+		if text, ok := plainString(v); ok && !secret && ty == cty.Number {
+			hint = asNumber(text)
+		}
+		r.report(fault(CodeType, at, "The wrong type", "%s must be %s, and this is %s.%s", what, want, describe(v, secret), hint))
 		return v, secret, false
+	}
+	if ty == cty.String {
+		r.checkPath(out.AsString(), at)
 	}
 	return out, secret, true
 }

@@ -36,10 +36,10 @@ func (r *reader) texts(name string) ([]secret.Text, bool) {
 	if !ok {
 		return nil, false
 	}
-	return r.textList(v, r.body.Attributes[name].Expr, quote(name))
+	return r.textList(v, r.body.Attributes[name].Expr, name)
 }
 
-func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, what string) ([]secret.Text, bool) {
+func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, name string) ([]secret.Text, bool) {
 	at := expr.Range()
 	v, marks := v.Unmark()
 	hush := r.marks(marks, at)
@@ -48,7 +48,11 @@ func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, what string) (
 	}
 	if ty := v.Type(); !ty.IsTupleType() && !ty.IsListType() && !ty.IsSetType() {
 		plain, deep := r.collect(v, at)
-		r.report(fault(CodeType, at, "The wrong type", "%s must be a list of strings such as [\"a\", \"b\"], and this is %s.", what, describe(plain, hush || deep)))
+		hint := " Write one such as [\"a\", \"b\"]."
+		if text, ok := plainString(plain); ok && !hush && !deep {
+			hint = orSay(r.asList(name, text), hint)
+		}
+		r.report(fault(CodeType, at, "The wrong type", "%q must be a list of strings, and this is %s.%s", name, describe(plain, hush || deep), hint))
 		return nil, false
 	}
 	places := listPlaces(expr)
@@ -61,7 +65,7 @@ func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, what string) (
 		if i < len(places) {
 			where = places[i]
 		}
-		s, one, ok := r.scalar(el, cty.String, "a string", where, "Each element of "+what)
+		s, one, ok := r.scalar(el, cty.String, "a string", where, "Each element of "+quote(name))
 		if ok {
 			out = append(out, secret.Text{Value: s.AsString(), Sensitive: one || hush})
 		}
@@ -77,7 +81,12 @@ func (r *reader) textMap(name string) map[string]secret.Text {
 	out := map[string]secret.Text{}
 	r.eachItem(name, func(key string, el cty.Value, hush bool, at hcl.Range) {
 		if text, ok := plainString(el); ok {
+			r.checkPath(text, at)
 			out[key] = secret.Text{Value: text, Sensitive: hush}
+			return
+		}
+		if kind, mixed := mixture(el); mixed {
+			r.report(fault(CodeType, at, "The wrong type", "%q in %q must be a string, and this is %s. Make one of it, with join(\",\", …) or jsonencode(…).", key, name, kind))
 			return
 		}
 		s, one, ok := r.scalar(el, cty.String, "a string", at, quote(key)+" in "+quote(name))
@@ -122,7 +131,12 @@ func (r *reader) eachItem(name string, do func(key string, el cty.Value, hush bo
 	}
 	if ty := v.Type(); !ty.IsObjectType() && !ty.IsMapType() {
 		plain, deep := r.collect(v, at)
-		r.report(fault(CodeType, at, "The wrong type", "%q must be a map such as { NAME = \"value\" }, and this is %s.", name, describe(plain, hush || deep)))
+		separator := "="
+		if name == "extra_hosts" {
+			separator = ":"
+		}
+		hint := orSay(asMap(v, separator), " Write one such as { NAME = \"value\" }.")
+		r.report(fault(CodeType, at, "The wrong type", "%q must be a map, and this is %s.%s", name, describe(plain, hush || deep), hint))
 		return
 	}
 	places := itemPlaces(r.body.Attributes[name].Expr)
@@ -144,6 +158,34 @@ func (r *reader) itemRange(name, key string) hcl.Range {
 	return r.rangeOf(name)
 }
 
+// keyRange gives where the key of an element of a map stands.
+func (r *reader) keyRange(name, key string) hcl.Range {
+	object, ok := r.body.Attributes[name].Expr.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		return r.rangeOf(name)
+	}
+	for _, item := range object.Items {
+		if k, ok := writtenKey(item.KeyExpr); ok && k == key {
+			return item.KeyExpr.Range()
+		}
+	}
+	return r.rangeOf(name)
+}
+
+// writtenKey gives the key of an element of a map where it is written out.
+func writtenKey(e hclsyntax.Expression) (string, bool) {
+	if name := hcl.ExprAsKeyword(e); name != "" {
+		return name, true
+	}
+	if len(e.Variables()) > 0 {
+		return "", false
+	}
+	if k, diags := e.Value(nil); !diags.HasErrors() && k.Type() == cty.String && k.IsKnown() && !k.IsNull() {
+		return k.AsString(), true
+	}
+	return "", false
+}
+
 // itemPlaces gives the expressions of a map that is written out, by key.
 func itemPlaces(expr hclsyntax.Expression) map[string]hclsyntax.Expression {
 	object, ok := expr.(*hclsyntax.ObjectConsExpr)
@@ -152,12 +194,8 @@ func itemPlaces(expr hclsyntax.Expression) map[string]hclsyntax.Expression {
 	}
 	out := make(map[string]hclsyntax.Expression, len(object.Items))
 	for _, item := range object.Items {
-		if name := hcl.ExprAsKeyword(item.KeyExpr); name != "" {
+		if name, ok := writtenKey(item.KeyExpr); ok {
 			out[name] = item.ValueExpr
-		} else if len(item.KeyExpr.Variables()) > 0 {
-			continue
-		} else if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && k.Type() == cty.String {
-			out[k.AsString()] = item.ValueExpr
 		}
 	}
 	return out

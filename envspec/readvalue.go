@@ -40,7 +40,13 @@ func (r *reader) str(name string) string {
 	}
 	text := out.AsString()
 	if as := r.kind.attr(name); as != nil && len(as.Enum) > 0 && !slices.Contains(as.Enum, text) {
-		r.report(fault(CodeValue, at, "Not one of the choices", "%q cannot be %s.%s It is one of %s.", name, quote(text), didYouMean(text, as.Enum), list(as.Enum, "or")))
+		meant := map[string]string{
+			"started": "running", "start": "running", "stop": "stopped", "enabled": "auto", "demand": "manual", "boot": "auto", "if-not-present": "missing", "ifnotpresent": "missing",
+		}[strings.ToLower(text)]
+		if !slices.Contains(as.Enum, meant) {
+			meant = text[strings.LastIndexByte(text, '\\')+1:]
+		}
+		r.report(fault(CodeValue, at, "Not one of the choices", "%q cannot be %s.%s It is one of %s.", name, quote(text), meantChoice(meant, as.Enum), list(as.Enum, "or")))
 		return ""
 	}
 	return text
@@ -137,7 +143,7 @@ func (r *reader) duration(name string) time.Duration {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		r.report(fault(CodeValue, r.rangeOf(name), "Not a duration", "%s is not a duration. Write a number with its unit: \"500ms\", \"5s\", \"1m30s\", \"2h\".", quote(text)))
+		r.report(fault(CodeValue, r.rangeOf(name), "Not a duration", "%s", notDuration(text)))
 		return 0
 	}
 	return d
@@ -153,11 +159,18 @@ func (r *reader) size(name string) int64 {
 		return 0
 	}
 	n, ok := parseSize(text)
+	if bareNumber.MatchString(text) && ok && n > 0 && n < leastSize {
+		r.report(fault(CodeValue, r.rangeOf(name), "Not a size", "%q without a unit is bytes, and %s are next to nothing. Write it with its unit: \"%sMB\".", name, text, text))
+		return 0
+	}
 	if !ok {
 		r.report(fault(CodeValue, r.rangeOf(name), "Not a size", "%s is not a size. Write a number with its unit: \"512MB\", \"1.5GB\".", quote(text)))
 	}
 	return n
 }
+
+// leastSize is the least that anybody means by a number without a unit; a smaller one was meant as megabytes.
+const leastSize = 64 << 10
 
 func parseSize(text string) (int64, bool) {
 	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")

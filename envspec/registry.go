@@ -16,12 +16,21 @@ import (
 
 var registryTypes = []string{"sz", "expand_sz", "multi_sz", "dword", "qword", "binary"}
 
+// registryType gives the type that other tools call by another name: REG_DWORD, String.
+func registryType(name string) string {
+	name = strings.TrimPrefix(strings.ToLower(name), "reg_")
+	other := map[string]string{"string": "sz", "expandstring": "expand_sz", "multistring": "multi_sz", "int": "dword", "integer": "dword", "number": "dword", "bool": "dword", "hex": "binary"}
+	return orElse(other[name], name)
+}
+
 func (r *reader) registry(key string) *guestproto.Registry {
 	g := &guestproto.Registry{Values: map[string]guestproto.RegistryValue{}, View: r.str("view")}
 	hive, rest, _ := strings.Cut(key, `\`)
 	switch {
 	case strings.Contains(key, "/"):
 		r.report(fault(CodeName, r.labels[0].at, "Not a registry key", "A key is written with backslashes, each doubled: \"HKLM\\\\SOFTWARE\\\\PAS\"."))
+	case strings.HasSuffix(hive, ":") && slices.Contains(hives, strings.ToUpper(strings.TrimSuffix(hive, ":"))):
+		r.report(fault(CodeName, r.labels[0].at, "Not a registry key", "PowerShell writes a colon after the hive, a key has none: %s.", quote(strings.Replace(key, ":", "", 1))))
 	case !slices.Contains(hives, strings.ToUpper(hive)):
 		r.report(fault(CodeName, r.labels[0].at, "Not a registry key", "A key starts with its hive, such as HKLM; %q is none.%s", hive, didYouMean(hive, hives[:5])))
 	case rest == "":
@@ -95,7 +104,7 @@ func (r *reader) typedValue(name string, el cty.Value, hush bool, at hcl.Range) 
 	if t, given := parts["type"]; given {
 		var good bool
 		if kind, _, good = asString(t); !good || !slices.Contains(registryTypes, kind) {
-			r.report(fault(CodeValue, at, "Unknown registry type", "%s is not a type.%s It is one of %s.", quote(kind), didYouMean(kind, registryTypes), list(registryTypes, "or")))
+			r.report(fault(CodeValue, at, "Unknown registry type", "%s is not a type.%s It is one of %s.", quote(kind), meantChoice(registryType(kind), registryTypes), list(registryTypes, "or")))
 			return "", value, hush, false
 		}
 	}

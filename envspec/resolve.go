@@ -16,7 +16,8 @@ type resolver struct {
 	nothing   string   // where set, why nothing may be referred to
 	diags     hcl.Diagnostics
 
-	// Of the expression at hand: what it indexes by each.key, and the references that are rewritten.
+	// Of the expression at hand: whether it is text with ${…} in it, what it indexes by each.key, and the references that are rewritten.
+	inText   bool
 	byEach   []*hcl.Traverser
 	rewrites []rewritten
 }
@@ -116,6 +117,7 @@ func (r *resolver) leaf(e hclsyntax.Expression, as *attribute, static bool) hcls
 		}
 	}
 	before := len(r.diags)
+	r.inText = isText(e)
 	r.rewrites, r.byEach = r.rewrites[:0], nil
 	if x, ok := e.(*hclsyntax.ScopeTraversalExpr); ok {
 		r.traversal(x.Traversal, as, static)
@@ -135,6 +137,15 @@ func (r *resolver) leaf(e hclsyntax.Expression, as *attribute, static bool) hcls
 	return e
 }
 
+// isText reports whether an expression is text with ${…} in it.
+func isText(e hclsyntax.Expression) bool {
+	switch e.(type) {
+	case *hclsyntax.TemplateExpr, *hclsyntax.TemplateWrapExpr:
+		return true
+	}
+	return false
+}
+
 // unresolved stands for an expression in which something does not resolve: that has been reported,
 // so its value is unknown and says nothing more.
 type unresolved struct{ hclsyntax.Expression }
@@ -148,6 +159,10 @@ func (r *resolver) walk(e hclsyntax.Expression) {
 		guardNode(n)
 		if x, ok := n.(*hclsyntax.ScopeTraversalExpr); ok {
 			r.rewrite(x)
+			return nil
+		}
+		if x, ok := n.(*hclsyntax.SplatExpr); ok {
+			r.splat(x)
 			return nil
 		}
 		call, ok := n.(*hclsyntax.FunctionCallExpr)

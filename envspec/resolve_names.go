@@ -1,7 +1,9 @@
 package envspec
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -40,7 +42,7 @@ func (r *resolver) traversal(t hcl.Traversal, as *attribute, static bool) {
 		if !r.each {
 			r.report(CodeUnknownReference, at, "No for_each here", "%q stands for an element of the block's for_each, and this block has none.", "each."+name)
 		} else if name != "key" && name != "value" {
-			r.report(CodeUnknownReference, at, "Unknown reference", "There is each.key and each.value.")
+			r.report(CodeUnknownReference, at, "Unknown reference", "There is no each.%s. An element has each.key and each.value.", name)
 		}
 	case "var":
 		v := sc.variables[name]
@@ -80,7 +82,7 @@ func (r *resolver) notStatic(at hcl.Range, as *attribute, why string) {
 		what = "\"" + as.Name + "\""
 	}
 	r.report(CodeNotStatic, at, "No address here",
-		"%s, and an address depends on who asks. %s is decided before anything has an address: it takes variables, functions, and locals without addresses.", why, what)
+		"%s. %s is settled before there are addresses and credentials: it takes variables, functions, and locals without them.", why, what)
 }
 
 // stepName gives the name in a traversal's step, written .name or ["name"].
@@ -105,6 +107,12 @@ var foreignRoots = map[string]string{
 	"module":    "A template's output is template.NAME.OUTPUT.",
 	"self":      "A resource names its own port as others do: container.NAME.port.PORT.address.",
 	"output":    "An output is read by who runs envctl, not by the spec. Put its value into a local and use that in both places.",
+	"data":      "What is there already is named where it is used: an image, a machine's address, a volume with external.",
+	"resource":  "A resource is container.NAME, job.NAME or windows.NAME.",
+	"service":   "A resource is container.NAME, job.NAME or windows.NAME.",
+	"services":  "A resource is container.NAME, job.NAME or windows.NAME.",
+	"variable":  "A variable is read as var.NAME.",
+	"locals":    "A local is read as local.NAME.",
 	"terraform": "The environment's name and instance are envctl's own; take a variable for what differs.",
 	"env":       "A variable of the host's environment is env(\"NAME\").",
 	"this":      "A resource names its own port as others do: container.NAME.port.PORT.address.",
@@ -112,15 +120,9 @@ var foreignRoots = map[string]string{
 
 func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 	at, sc := t.SourceRange(), r.scope
-	if found := sc.resourceNamed(root); found != "" {
-		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, found)
+	if found := sc.named(root); found != "" {
+		r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %s?", root, found)
 		return
-	}
-	for kind, found := range map[string]bool{"local": sc.locals[root] != nil, "var": sc.variables[root] != nil, "credential": sc.credentials[root] != nil, "volume": sc.volumes[root] != nil} {
-		if found {
-			r.report(CodeUnknownReference, at, "Unknown reference", "There is no %q. Did you mean %q?", root, kind+"."+root)
-			return
-		}
 	}
 	if hint := foreignRoots[root]; hint != "" {
 		r.report(CodeUnknownReference, stepRange(t, 0), "Unknown reference", "There is no %q here. %s", root, hint)
@@ -128,10 +130,33 @@ func (r *resolver) unknownRoot(root string, t hcl.Traversal) {
 	}
 	known := append(slices.Clone(roots), r.iterators...)
 	otherwise := " A reference starts with " + list(roots, "or") + "."
-	if len(t) == 1 {
+	switch {
+	case r.inText && root == strings.ToUpper(root):
+		otherwise = fmt.Sprintf(" A variable of the host's environment is ${env(%q)}. Text that has ${%s} itself is written $${%s}.", root, root, root)
+	case r.inText:
+		otherwise = fmt.Sprintf(" Text that has ${%s itself is written $${%s.", root, root)
+	case len(t) == 1:
 		otherwise = " If it is text, put it in quotes."
 	}
 	r.report(CodeUnknownReference, stepRange(t, 0), "Unknown reference", "There is no %q.%s", root, orSay(didYouMean(root, known), otherwise))
+}
+
+// named gives the reference to what has that name, or "".
+func (sc *scope) named(name string) string {
+	if found := sc.resourceNamed(name); found != "" {
+		return found
+	}
+	switch {
+	case sc.locals[name] != nil:
+		return "local." + name
+	case sc.variables[name] != nil:
+		return "var." + name
+	case sc.credentials[name] != nil:
+		return "credential." + name
+	case sc.volumes[name] != nil:
+		return "volume." + name
+	}
+	return ""
 }
 
 // resourceNamed gives the reference to the resource of that name, or "".

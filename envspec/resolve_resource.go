@@ -4,8 +4,10 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/near"
 )
 
 // What an endpoint has, and what of it the host's own view has.
@@ -31,7 +33,7 @@ func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *at
 		return
 	}
 	if static {
-		r.notStatic(at, as, string(kind)+"."+name+" has an address only once it is placed")
+		r.notStatic(at, as, "What can be read of "+string(kind)+"."+name+" is an address, which depends on who asks")
 		return
 	}
 	i, ok := r.instanceStep(d, t)
@@ -54,6 +56,12 @@ func (r *resolver) resource(kind addr.Kind, name string, t hcl.Traversal, as *at
 		return
 	}
 	port, ok := stepName(t, i+1)
+	if !ok && i+1 < len(t) {
+		if index, isIndex := t[i+1].(hcl.TraverseIndex); isIndex {
+			r.report(CodeUnknownReference, index.SrcRange, "Unknown port", "A port is named by its name, not its number: %s.%s", path, d.portExample())
+		}
+		return
+	}
 	if !ok {
 		return // a splat or a computed index: its value will tell
 	}
@@ -72,7 +80,8 @@ func (r *resolver) unknownResource(kind addr.Kind, name string, at hcl.Range) {
 		r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s.%s. Did you mean %s?", kind, name, other)
 		return
 	}
-	r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s %q.%s", kind, name, choices(name, names(r.scope.resources[kind])))
+	r.report(CodeUnknownReference, at, "Unknown resource", "There is no %s %q.%s", kind, name,
+		orSay(choices(name, names(r.scope.resources[kind])), " Declare it: "+string(kind)+" "+quote(name)+" { … }."))
 }
 
 // instanceStep checks the key of what has for_each, and gives the step after it.
@@ -103,6 +112,23 @@ func (r *resolver) instanceStep(d *decl, t hcl.Traversal) (int, bool) {
 	return 3, true
 }
 
+// splat refuses one over what has for_each: that is a map, of which HCL would take the whole for the one element.
+func (r *resolver) splat(x *hclsyntax.SplatExpr) {
+	of, ok := x.Source.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || len(of.Traversal) != 2 {
+		return
+	}
+	name, _ := stepName(of.Traversal, 1)
+	d := r.scope.resources[addr.Kind(of.Traversal.RootName())][name]
+	if of.Traversal.RootName() == "credential" {
+		d = r.scope.credentials[name]
+	}
+	if d != nil && d.eachAttr != nil {
+		path := d.kind.Name + "." + d.name
+		r.report(CodeType, x.Range(), "A map, not a list", "%s has for_each, so it is a map by its keys. Its elements are values(%s)[*].", path, path)
+	}
+}
+
 // portExample is what a reference to the resource could go on with.
 func (d *decl) portExample() string {
 	port := "NAME"
@@ -120,8 +146,8 @@ func (r *resolver) notExported(d *decl, step string, at hcl.Range) {
 		r.report(CodeUnknownReference, at, "Unknown reference", "%s has no %q. Did you mean %s.port.%s?", path, step, path, step)
 	case slices.Contains(endpointParts, step):
 		r.report(CodeUnknownReference, at, "Which port?", "A resource may have several ports, so name one: %s.%s", path, d.portExample())
-	case nearest(step, []string{"port"}) != "":
-		r.report(CodeUnknownReference, at, "Unknown reference", "%s has no %q. Did you mean \"port\"?", path, step)
+	case near.Of(step, []string{"port"}) != "":
+		r.report(CodeUnknownReference, at, "Unknown reference", "%s has no %q. Did you mean %s.%s?", path, step, path, d.portExample())
 	case d.kind.attr(step) != nil || d.kind.block(step) != nil:
 		r.report(CodeUnknownReference, at, "A resource exports only its ports", "What is in the body of %s cannot be read from outside. Put the value of %q into a local, and use the local in both places.", path, step)
 	default:

@@ -96,6 +96,8 @@ type block struct {
 	Static bool
 	// Foreign has what other tools call what may stand in the block.
 	Foreign map[string]string
+	// Absent says what to do about what other tools have and this block does not.
+	Absent map[string]string
 }
 
 func (b *block) attr(name string) *attribute {
@@ -140,9 +142,19 @@ func language() *block {
 	return &block{
 		Name: "file",
 		Foreign: map[string]string{
-			"service": "container", "services": "container", "resource": "container", "data": "container", "module": "template",
-			"include": "template", "provider": "environment", "terraform": "environment", "project": "environment", "machine": "windows",
-			"vm": "windows", "task": "job", "run": "job", "init_container": "job", "secret": "credential", "secrets": "credential", "volumes": "volume", "networks": "container",
+			"service": "container", "services": "container", "resource": "container", "module": "template",
+			"include": "template", "terraform": "environment", "project": "environment", "machine": "windows", "server": "windows",
+			"vm": "windows", "task": "job", "run": "job", "init_container": "job", "secret": "credential", "secrets": "credential", "volumes": "volume",
+			"local": "locals", "variables": "variable", "outputs": "output", "input": "variable", "name": "environment",
+		},
+		Absent: map[string]string{
+			"provider": "envctl knows Docker and Windows by itself: leave the block out.",
+			"data":     "What is there already is named where it is used: an image, a machine's address, a volume with external.",
+			"networks": noNetworks,
+			"network":  noNetworks,
+			"configs":  "A file's text stands in a file block of the container.",
+			"version":  "A spec needs none: leave it out. The version of envctl that it needs is requires in the environment block.",
+			"backend":  "envctl keeps no state file: leave the block out.",
 		},
 		Blocks: []*block{
 			environmentBlock(), variableBlock(), localsBlock(), credentialBlock(), containerBlock(), jobBlock(),
@@ -150,6 +162,8 @@ func language() *block {
 		},
 	}
 }
+
+const noNetworks = "The containers of an environment share one network and reach each other by reference: leave it out."
 
 func forEach() attribute {
 	return attribute{Name: "for_each", Type: anyValue, Static: true,
@@ -159,7 +173,9 @@ func forEach() attribute {
 func environmentBlock() *block {
 	return &block{
 		Name: "environment", Labels: []string{"name"}, Max: 1,
-		Doc: "Names the environment. Every spec has one.",
+		Doc:     "Names the environment. Every spec has one.",
+		Foreign: map[string]string{"required_version": "requires", "envctl_version": "requires"},
+		Absent:  map[string]string{"name": "The name is the label: environment \"NAME\" { }."},
 		Attrs: []attribute{
 			{Name: "requires", Type: stringValue, Static: true, Doc: "Constraint on envctl's own version, such as `\">= 0.1\"`."},
 			{Name: "version", Type: stringValue, Static: true, Doc: "The version of the folder, such as `\"1.2.0\"`, for those who use it as a template."},
@@ -171,7 +187,9 @@ func environmentBlock() *block {
 func variableBlock() *block {
 	return &block{
 		Name: "variable", Labels: []string{"name"},
-		Doc: "A value that whoever uses the spec gives, read as `var.NAME`. Later ones win: `ENVCTL_VAR_NAME`, `*.auto.vars.hcl`, `--var-file`, `--var`.",
+		Foreign: map[string]string{"value": "default", "secret": "sensitive"},
+		Absent:  map[string]string{"nullable": "Every variable may be null: leave it out, or refuse null in a validation block."},
+		Doc:     "A value that whoever uses the spec gives, read as `var.NAME`. Later ones win: `ENVCTL_VAR_NAME`, `*.auto.vars.hcl`, `--var-file`, `--var`.",
 		Attrs: []attribute{
 			{Name: "type", Type: typeConstraint, Literal: true, Doc: "What values it takes: `string`, `number`, `bool`, `list(…)`, `set(…)`, `map(…)`, `object({ … })` with `optional(TYPE, DEFAULT)`; any where left out."},
 			{Name: "description", Type: stringValue, Static: true, Doc: "What the value means."},
@@ -182,7 +200,7 @@ func variableBlock() *block {
 			Name: "validation", Doc: "A rule that the value must keep.",
 			Attrs: []attribute{
 				{Name: "condition", Type: boolValue, Required: true, Static: true, Doc: "True where the value is good."},
-				{Name: "error_message", Type: stringValue, Required: true, Static: true, Doc: "What to say where it is not."},
+				{Name: "error_message", Type: stringValue, Required: true, Static: true, Doc: "What to say where the value is not good."},
 			},
 		}},
 	}
@@ -198,7 +216,12 @@ func localsBlock() *block {
 func templateBlock() *block {
 	return &block{
 		Name: "template", Labels: []string{"name"},
-		Doc: "A set of blocks from another folder, with a scope of its own. Its outputs are `template.NAME.OUTPUT`.",
+		Doc:     "A set of blocks from another folder, with a scope of its own. Its outputs are `template.NAME.OUTPUT`.",
+		Foreign: map[string]string{"input": "inputs", "variables": "inputs", "vars": "inputs", "path": "source"},
+		Absent: map[string]string{
+			"for_each": "Put for_each on the blocks inside the template, over an input.", "count": "Put for_each on the blocks inside the template, over an input.",
+			"providers": "envctl knows Docker and Windows by itself: leave it out.", "depends_on": "A reference to what it waits for, in its inputs, orders it.",
+		},
 		Attrs: []attribute{
 			{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The folder, as a path that starts with `./` or `../`."},
 			{Name: "version", Type: stringValue, Static: true, Doc: "Constraint on the version that the template's environment block states, such as `\"~> 1.2\"`."},
@@ -219,6 +242,8 @@ func outputBlock() *block {
 	}
 }
 
+const noPassword = "Whoever reads the spec would see it. Say where it comes from: generate { }, env { }, file { }, command { } or keychain { }."
+
 func credentialBlock() *block {
 	return &block{
 		Name: "credential", Labels: []string{"name"},
@@ -228,6 +253,10 @@ func credentialBlock() *block {
 			forEach(),
 		},
 		ExactlyOne: [][]string{{"generate", "env", "file", "command", "keychain"}},
+		Foreign:    map[string]string{"password": "generate", "value": "generate", "secret": "generate", "user": "username", "random": "generate", "environment": "env"},
+		Absent: map[string]string{
+			"password": noPassword, "value": noPassword, "secret": noPassword,
+		},
 		Blocks: []*block{
 			{Name: "generate", Max: 1, Static: true, Doc: "Makes a password once and keeps it in the credential store.", Attrs: []attribute{
 				{Name: "length", Type: intValue, Doc: "How many characters; 24 where left out."},

@@ -6,9 +6,15 @@ const (
 	layerHint = "This value is shown in plans and by the container engine. Hand the secret over in env or in a file block."
 )
 
+const logOption = "An option of the driver stands in options = { \"max-size\" = \"10m\" }."
+
 func portBlock() *block {
 	return &block{
 		Name: "port", Labels: []string{"name"}, Static: true,
+		Foreign: map[string]string{
+			"container": "guest", "container_port": "guest", "target": "guest", "internal": "guest", "port": "guest", "number": "guest",
+			"external": "host", "published": "host", "host_port": "host", "type": "protocol",
+		},
 		Doc: "A port that others reach as `KIND.NAME.port.PORT`: `.address` (host:port), `.host`, `.port`, with a scheme `.url`, and `.from_host.…` as the host sees it.",
 		Attrs: []attribute{
 			{Name: "guest", Type: intValue, Required: true, Doc: "The number that the process itself listens on."},
@@ -23,8 +29,9 @@ func readyBlock() *block {
 	port := attribute{Name: "port", Type: stringValue, Required: true, Doc: "The name of one of the resource's own ports."}
 	return &block{
 		Name: "ready", Max: 1,
-		Doc:       "When the resource counts as ready; those that refer to it wait for that. Checked at its own side.",
+		Doc:       "When the resource counts as ready; those that refer to it wait for that. Without the block, as soon as it runs. Checked at its own side.",
 		AtMostOne: [][]string{{"exec", "http", "tcp", "log"}},
+		Foreign:   map[string]string{"test": "exec", "command": "exec", "cmd": "exec", "start_interval": "interval", "logs": "log", "attempts": "retries"},
 		Attrs: []attribute{
 			{Name: "exec", Type: stringsValue, Doc: "Ready when this command, run inside, ends with 0.", Instead: argvHint},
 			{Name: "interval", Type: durationValue, Doc: "Between two tries; grows from milliseconds to 2s where left out."},
@@ -33,7 +40,7 @@ func readyBlock() *block {
 			{Name: "start_period", Type: durationValue, Doc: "How long it may take in all; 5m where left out."},
 		},
 		Blocks: []*block{
-			{Name: "http", Max: 1, Doc: "Ready when a GET is answered.", Attrs: []attribute{
+			{Name: "http", Max: 1, Doc: "Ready when a GET is answered.", Foreign: map[string]string{"url": "path", "status_code": "status"}, Attrs: []attribute{
 				port,
 				{Name: "path", Type: stringValue, Doc: "`\"/\"` where left out."},
 				{Name: "status", Type: intValue, Doc: "The status it must have; any from 200 to 399 where left out."},
@@ -62,6 +69,19 @@ func containerBlock() *block {
 			"cmd": "command", "args": "command", "stop_grace_period": "stop_grace", "stop_timeout": "stop_grace", "capabilities": "cap_add",
 			"configs": "file", "secrets": "secret", "needs": "depends_on", "pull_policy": "pull", "readonly": "read_only", "log_driver": "logging",
 			"device": "devices", "ulimit": "ulimits", "gpu": "gpus", "groups": "group_add", "domainname": "hostname", "develop": "watch", "live_update": "watch",
+			"scale": "for_each", "replicas": "for_each", "config": "file", "mount": "volume", "env_vars": "env", "readiness": "ready", "readiness_probe": "ready",
+			"restart_policy": "restart", "dockerfile": "build", "context": "build", "extra_host": "extra_hosts", "add_host": "extra_hosts",
+		},
+		Absent: map[string]string{
+			"networks": noNetworks, "network": noNetworks, "network_mode": noNetworks, "links": "A reference to another container's port orders and connects the two: leave it out.",
+			"container_name": "The name is the label of the block: leave it out. Others reach the container by that name.", "name": "The name is the label of the block: leave it out.",
+			"env_file":   "Variables stand in env. One with a value of your own is env(\"NAME\", \"…\"), or a variable block with ENVCTL_VAR_NAME or a file *.auto.vars.hcl.",
+			"deploy":     "Limits are memory = … and cpus = … of the container, and several of one kind for_each = ….",
+			"resources":  "Limits are memory = … and cpus = … of the container.",
+			"extends":    "What several containers share is a local, or for_each over a map makes all of them.",
+			"tty":        "A container of an environment has no terminal: \"envctl shell\" opens one in it.",
+			"stdin_open": "A container of an environment has no terminal: \"envctl shell\" opens one in it.",
+			"lifecycle":  "What may change is in the spec, and what was changed by hand is mended by the next up: leave the block out.", "provisioner": "A job block runs something to its end: job \"NAME\" { … }.",
 		},
 		Attrs: []attribute{
 			{Name: "image", Type: stringValue, Static: true, Doc: "The image to run."},
@@ -103,6 +123,8 @@ func containerBlock() *block {
 			portBlock(),
 			{
 				Name: "volume", Labels: []string{"name"}, Doc: "A named volume of the container's own, or what `source` says.",
+				Foreign: map[string]string{"path": "target", "mount_path": "target", "destination": "target", "host_path": "source", "bind": "source", "from": "source", "ro": "read_only", "readonly": "read_only"},
+				Absent:  map[string]string{"type": "It is a folder of the host where source is a path, and else a named volume: leave it out."},
 				Attrs: []attribute{
 					{Name: "target", Type: stringValue, Required: true, Doc: "Absolute path in the container.", Instead: layerHint},
 					{Name: "source", Type: mountSource, Static: true, Doc: "Folder or file of the host, from the spec's folder; or `volume.NAME`, a volume that several containers mount."},
@@ -111,6 +133,8 @@ func containerBlock() *block {
 			},
 			{
 				Name: "file", Labels: []string{"path"}, Doc: "A file that is copied in before the container starts.",
+				Foreign:    map[string]string{"text": "content", "contents": "content", "data": "content", "permissions": "mode", "owner": "uid", "user": "uid", "group": "gid"},
+				Absent:     map[string]string{"path": "The path is the label: file \"/etc/app.conf\" { … }.", "target": "The path is the label: file \"/etc/app.conf\" { … }."},
 				ExactlyOne: [][]string{{"content", "source"}},
 				Attrs: []attribute{
 					{Name: "content", Type: textValue, Doc: "What is in it."},
@@ -122,7 +146,8 @@ func containerBlock() *block {
 			},
 			secretBlock(),
 			{
-				Name: "logging", Max: 1, Doc: "Where the engine puts what the container prints. `envctl logs` and `ready { log { } }` need a driver that can be read back, as the engine's own.",
+				Name: "logging", Max: 1, Absent: map[string]string{"max-size": logOption, "max-file": logOption, "max_size": logOption, "max_file": logOption},
+				Doc: "Where the engine puts what the container prints. `envctl logs` and `ready { log { } }` need a driver that can be read back, as the engine's own.",
 				Attrs: []attribute{
 					{Name: "driver", Type: stringValue, Doc: "Such as `\"json-file\"`, `\"local\"` or `\"none\"`; the engine's own where left out."},
 					{Name: "options", Type: mapValue, Doc: "The driver's own, such as `{ \"max-size\" = \"10m\" }`.", Instead: layerHint},

@@ -4,6 +4,10 @@ const winArgvHint = "A command line can be read by every process on the machine.
 
 const winHint = "This value is shown in plans. Hand the secret over in a registry, env, vault, odbc or file layer."
 
+const winWhere = "The machine's address stands in source \"host\" { address = \"…\" }."
+
+const winLogin = "The login is a credential block, named in winrm { credential = credential.NAME }."
+
 func sourceAttrs() []attribute {
 	return []attribute{
 		{Name: "source", Type: stringValue, Required: true, Static: true, Doc: "The file on the host, from the spec's folder, or an `https://` URL to fetch it from."},
@@ -18,6 +22,18 @@ func timeoutAttr(otherwise string) attribute {
 func windowsBlock() *block {
 	return &block{
 		Name: "windows", Labels: []string{"name"},
+		Foreign: map[string]string{
+			"address": "source", "host": "source", "ip": "source", "msi": "package", "exe": "package", "install": "package", "installer": "package", "program": "package",
+			"zip": "archive", "unzip": "archive", "environment": "env", "env_var": "env", "powershell": "script", "run": "script", "command": "script", "cmd": "script",
+			"process": "app", "dsn": "odbc", "cert": "certificate", "account": "user", "local_user": "user", "restart": "reboot", "scheduled_task": "task", "schedule": "task",
+			"reg": "registry", "registry_key": "registry", "regkey": "registry", "firewall_rule": "firewall", "windows_feature": "feature", "role": "feature", "ports": "port",
+			"healthcheck": "ready", "count": "for_each", "credentials": "winrm", "connection": "winrm", "windows_service": "service", "copy": "file", "credential_manager": "vault",
+		},
+		Absent: map[string]string{
+			"address": winWhere, "host": winWhere, "ip": winWhere,
+			"username": winLogin, "password": winLogin, "credential": winLogin, "user_name": winLogin,
+			"ssh": "This version of envctl reaches machines by WinRM: winrm { credential = credential.NAME }.",
+		},
 		Doc: "A Windows machine and what is on it: a stack of layers, applied in the order written. Where one changes, those above it are undone and applied again.",
 		Attrs: []attribute{
 			dependsOn(),
@@ -34,6 +50,8 @@ func windowsBlock() *block {
 			},
 			{
 				Name: "winrm", Max: 1, Doc: "How the machine is reached.",
+				Foreign: map[string]string{"username": "credential", "user": "credential", "password": "credential", "ssl": "https", "transport": "auth", "cert": "fingerprint", "ca": "ca_file"},
+				Absent:  map[string]string{"address": "The machine's address is in source \"host\" { address = \"…\" }.", "host": "The machine's address is in source \"host\" { address = \"…\" }."},
 				Attrs: []attribute{
 					{Name: "credential", Type: credentialRef, Required: true, Doc: "The administrator to log in as."},
 					{Name: "https", Type: boolValue, Static: true, Doc: "`true` where left out."},
@@ -50,11 +68,18 @@ func windowsBlock() *block {
 	}
 }
 
+const archiveTarget = "The folder is the label: archive \"C:\\\\PAS\" { … }."
+
+const scriptFile = "A script in a file is read into run: run = file(\"seed.ps1\")."
+
+const featureOn = "The block turns the feature on: leave it out. Without the block it is left as it was."
+
 // layerBlocks are the kinds of layer.
 func layerBlocks() []*block {
 	return []*block{
 		{
 			Name: "package", Labels: []string{"name"}, Doc: "Installs an MSI, or an EXE installer.",
+			Foreign: map[string]string{"path": "source", "url": "source", "file": "source", "arguments": "args", "checksum": "sha256", "hash": "sha256"},
 			Attrs: append(sourceAttrs(),
 				attribute{Name: "args", Type: stringsValue, Doc: "Arguments after the installer's own silent ones.", Instead: winArgvHint},
 				attribute{Name: "properties", Type: mapValue, Doc: "MSI public properties.", Instead: "msiexec takes properties on its command line, which every process can read. Hand the secret over in a registry, vault or file layer."},
@@ -72,11 +97,15 @@ func layerBlocks() []*block {
 			},
 		},
 		{
-			Name: "archive", Labels: []string{"folder"}, Doc: "Unpacks a zip there.",
-			Attrs: append(sourceAttrs(), attribute{Name: "strip", Type: intValue, Doc: "How many leading folders to take off each name."}),
+			Name: "archive", Labels: []string{"folder"}, Foreign: map[string]string{"path": "source", "url": "source", "file": "source", "checksum": "sha256"},
+			Absent: map[string]string{"target": archiveTarget, "destination": archiveTarget},
+			Doc:    "Unpacks a zip there.",
+			Attrs:  append(sourceAttrs(), attribute{Name: "strip", Type: intValue, Doc: "How many leading folders to take off each name."}),
 		},
 		{
-			Name: "registry", Labels: []string{"key"}, Doc: "Sets values under a registry key, its backslashes doubled: `\"HKLM\\\\SOFTWARE\\\\PAS\"`.",
+			Name: "registry", Labels: []string{"key"}, Foreign: map[string]string{"value": "values", "data": "values", "type": "values"},
+			Absent: map[string]string{"key": "The key is the label: registry \"HKLM\\\\SOFTWARE\\\\PAS\" { … }.", "path": "The key is the label: registry \"HKLM\\\\SOFTWARE\\\\PAS\" { … }."},
+			Doc:    "Sets values under a registry key, its backslashes doubled: `\"HKLM\\\\SOFTWARE\\\\PAS\"`.",
 			Attrs: []attribute{
 				{Name: "values", Type: registryValues, Required: true, Doc: "A string is a REG_SZ, a whole number a REG_DWORD (REG_QWORD where it is larger), a boolean a REG_DWORD, a list a REG_MULTI_SZ; `{ type = \"expand_sz\", value = … }` says it outright (sz, expand_sz, multi_sz, dword, qword, binary in hex). The name `\"\"` is the key's default value."},
 				{Name: "view", Type: stringValue, Enum: []string{"64", "32"}, Doc: "`\"64\"` where left out."},
@@ -84,6 +113,10 @@ func layerBlocks() []*block {
 		},
 		{
 			Name: "service", Labels: []string{"name"}, Doc: "Sets up a Windows service; without `command`, one that a layer below brought.",
+			Foreign: map[string]string{
+				"start": "startup", "start_type": "startup", "startup_type": "startup", "start_mode": "startup", "status": "state", "ensure": "state",
+				"path": "command", "binary": "command", "bin_path": "command", "binary_path": "command", "account": "credential", "user": "credential", "username": "credential", "description": "display_name",
+			},
 			Attrs: []attribute{
 				{Name: "command", Type: stringValue, Doc: "The command line that it runs.", Instead: winArgvHint},
 				{Name: "display_name", Type: stringValue, Doc: "What the service manager calls it.", Instead: winHint},
@@ -106,7 +139,8 @@ func layerBlocks() []*block {
 			},
 		},
 		{
-			Name: "user", Labels: []string{"name"}, Doc: "Makes a local account.",
+			Name: "user", Labels: []string{"name"}, Foreign: map[string]string{"group": "groups", "member_of": "groups"},
+			Doc:        "Makes a local account.",
 			ExactlyOne: [][]string{{"credential", "password"}},
 			Attrs: []attribute{
 				{Name: "credential", Type: credentialRef, Doc: "Its name and password."},
@@ -132,7 +166,9 @@ func layerBlocks() []*block {
 			},
 		},
 		{
-			Name: "script", Labels: []string{"name"}, Doc: "Runs a script.",
+			Name: "script", Labels: []string{"name"}, Foreign: map[string]string{"source": "run", "file": "run", "path": "run", "content": "run", "inline": "run", "command": "run", "shell": "interpreter", "only_if": "unless", "onlyif": "unless"},
+			Absent: map[string]string{"source": scriptFile, "file": scriptFile, "path": scriptFile},
+			Doc:    "Runs a script.",
 			Attrs: []attribute{
 				{Name: "run", Type: textValue, Required: true, Doc: "The script's text; `file(\"seed.ps1\")` reads it from a file."},
 				{Name: "interpreter", Type: stringValue, Enum: []string{"powershell", "pwsh", "cmd"}, Doc: "`\"powershell\"` where left out."},
@@ -145,6 +181,7 @@ func layerBlocks() []*block {
 		},
 		{
 			Name: "app", Labels: []string{"name"}, Doc: "Keeps a program running.",
+			Foreign: map[string]string{"path": "command", "run": "command", "arguments": "args", "interactive": "session", "gui": "session"},
 			Attrs: []attribute{
 				{Name: "command", Type: stringValue, Required: true, Doc: "The program's path.", Instead: winArgvHint},
 				{Name: "args", Type: stringsValue, Doc: "Its arguments.", Instead: winArgvHint},
@@ -158,7 +195,9 @@ func layerBlocks() []*block {
 			Attrs: []attribute{{Name: "when", Type: stringValue, Enum: []string{"pending", "always"}, Doc: "`\"pending\"` where left out: only where Windows asks for it."}},
 		},
 		{
-			Name: "feature", Labels: []string{"name"}, Doc: "Turns on an optional feature of Windows, by the name that `dism /online /get-features` lists, and what it needs. One that was on before stays on when the layer goes.",
+			Name: "feature", Labels: []string{"name"}, Foreign: map[string]string{"source": "payload"},
+			Absent: map[string]string{"state": featureOn, "enabled": featureOn, "ensure": featureOn},
+			Doc:    "Turns on an optional feature of Windows, by the name that `dism /online /get-features` lists, and what it needs. One that was on before stays on when the layer goes.",
 			Attrs: []attribute{
 				{Name: "payload", Type: stringValue, Doc: "A folder on the machine with the feature's files (`sources\\\\sxs` of the installation medium); needed where Windows would fetch them from Windows Update, which WinRM cannot reach.", Instead: winArgvHint},
 				timeoutAttr("30m"),
@@ -176,7 +215,10 @@ func layerBlocks() []*block {
 			},
 		},
 		{
-			Name: "task", Labels: []string{"name"}, Doc: "Makes a task in Task Scheduler's root folder. One of its name that was there before comes back when the layer goes. With none of `on`, `daily` and `every` it runs only when it is told to.",
+			Name: "task", Labels: []string{"name"}, Foreign: map[string]string{
+				"schedule": "every", "interval": "every", "trigger": "on", "at": "daily", "time": "daily", "user": "credential", "account": "credential", "run": "command", "action": "command", "arguments": "args",
+			},
+			Doc:       "Makes a task in Task Scheduler's root folder. One of its name that was there before comes back when the layer goes. With none of `on`, `daily` and `every` it runs only when it is told to.",
 			AtMostOne: [][]string{{"on", "daily", "every"}},
 			Attrs: []attribute{
 				{Name: "command", Type: stringValue, Required: true, Doc: "The program's path.", Instead: winArgvHint},

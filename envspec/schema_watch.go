@@ -7,6 +7,7 @@ func watchBlock() *block {
 		Foreign: map[string]string{
 			"path": "paths", "target": "sync", "include": "paths", "exclude": "ignore", "action": "sync", "sync_to": "sync",
 		},
+		Absent: map[string]string{"action": "What is done is said by sync, restart and rebuild: leave it out."},
 		Attrs: []attribute{
 			{Name: "paths", Type: stringsValue, Required: true, Doc: "Files and folders to watch, from the spec's folder."},
 			{Name: "ignore", Type: stringsValue, Doc: "What of them to leave alone, as patterns of a `.dockerignore` from the spec's folder. `.git`, what an editor keeps beside a file, and what the `.dockerignore` of the build leaves out are left alone as well."},

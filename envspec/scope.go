@@ -129,6 +129,9 @@ func (sc *scope) declare(kind *block, b *hclsyntax.Block) hcl.Diagnostics {
 		return sc.declareLocals(b)
 	}
 	if len(b.Labels) != 1 {
+		if kind.Name == "environment" && sc.env == nil {
+			sc.env = &decl{scope: sc, kind: kind, block: b}
+		}
 		return nil // checkStructure said so
 	}
 	name := b.Labels[0]

@@ -35,7 +35,7 @@ func (r *reader) secretFile(c *Container) {
 	}
 	f := File{Path: secretFolder + name, Content: secret.Text{Value: r.textOr("value").Value, Sensitive: true}, Mode: r.mode()}
 	if slices.ContainsFunc(c.Files, func(other File) bool { return other.Path == f.Path }) {
-		r.report(fault(CodeDuplicate, r.at, "Two files in one place", "%s is there already. Give one of them another name.", f.Path))
+		r.report(fault(CodeDuplicate, r.at, "Two files in one place", "A file block puts %s there already. Give one of them another name, or take one out.", f.Path))
 		return
 	}
 	user, group, _ := strings.Cut(c.User, ":")
@@ -65,7 +65,7 @@ func (r *reader) secretFile(c *Container) {
 		return
 	}
 	if strings.ContainsAny(env, "=\x00") {
-		r.report(fault(CodeValue, r.rangeOf("env"), "Not the name of a variable", "%s cannot be the name of an environment variable.", quote(env)))
+		r.report(fault(CodeValue, r.rangeOf("env"), "Not the name of a variable", "%s cannot be the name of an environment variable: it cannot have \"=\" in it.", quote(env)))
 		return
 	}
 	if c.Env == nil {

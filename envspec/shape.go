@@ -3,6 +3,7 @@ package envspec
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -149,6 +150,8 @@ func eachValues(val cty.Value) (map[string]cty.Value, string) {
 			}
 			out[el.AsString()] = el
 		}
+	case ty == cty.Number:
+		return nil, "for_each goes over a map, a set or a list of strings, and this is " + describe(val, false) + `. To have so many, write [for i in range(` + keyText(val) + `) : "n${i}"].`
 	default:
 		return nil, "for_each goes over a map, a set or a list of strings, and this is " + describe(val, false) + "."
 	}
@@ -215,9 +218,19 @@ func (in *instance) readSource(r *reader) {
 		r.report(fault(CodeConflict, b.body.Attributes["address"].NameRange, "A sandbox has no address", "envctl makes the sandbox and knows where it is. Leave address out, or write source \"host\"."))
 	case b.label() == "host" && !b.has("address"):
 		r.report(fault(CodeMissing, b.at, "A required argument is missing", "source \"host\" needs \"address\": the name or IP address of the machine."))
+	case in.machine.Address != "" && !isHost(in.machine.Address):
+		r.report(fault(CodeValue, b.rangeOf("address"), "Not an address", "%s is not the name or the IP address of a machine alone. A port stands in winrm { port = 5986 }, and of https:// and paths there is no need.", quote(in.machine.Address)))
 	case b.label() == "host" && r.one("winrm") == nil:
 		r.report(fault(CodeMissing, r.at, "A required block is missing", "%s needs a winrm block: write winrm { credential = credential.NAME }.", r.title()))
 	}
+}
+
+// isHost reports whether text is a name or an IP address, without a port or anything else.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	return !strings.ContainsAny(text, ":/\\@ \t")
 }
 
 // credentialSource reads where a credential comes from.

@@ -23,18 +23,6 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"image", "build", "command", "working_dir", "depends_on", "port", "db"}
-	for given, want := range map[string]string{
-		"imgae": "image", "iamge": "image", "Image": "image", "comand": "command", "workingdir": "working_dir", "dbb": "db",
-		"prot": "port", "bd": "db", "buidl": "build", "x": "", "zzzz": "", "a": "", "": "", "image": "",
-	} {
-		if got := nearest(given, names); got != want {
-			t.Errorf("%q: %q, want %q", given, got, want)
-		}
-	}
-}
-
 func TestLayerValues(t *testing.T) {
 	dir := write(t, map[string]string{"env.envctl.hcl": `
 environment "x" {}

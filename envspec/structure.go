@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/envctl/envctl/internal/near"
 )
 
 // checkStructure holds a body to the language's table: names, labels, what must and may not
@@ -35,7 +37,7 @@ func (m meanings) add(given string, s *block) {
 	if name := s.foreign(given); name != "" {
 		m[name] = true
 	}
-	m[nearest(given, append(s.attrNames(), s.blockNames()...))] = true
+	m[near.Of(given, append(s.attrNames(), s.blockNames()...))] = true
 	m[given] = true
 }
 
@@ -45,14 +47,17 @@ func unknownAttribute(a *hclsyntax.Attribute, s *block, title string) *hcl.Diagn
 			"In %s, %q is a block: write %s without the equals sign.", title, a.Name, s.block(a.Name).sketch())
 	}
 	names := append(s.attrNames(), s.blockNames()...)
-	if name := s.foreign(a.Name); name != "" {
-		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. What comes nearest is %s.", title, a.Name, s.sketch1(name))
+	if note := s.note(a.Name); note != "" {
+		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. %s", title, a.Name, note)
 	}
 	if hint := didYouMean(a.Name, names); hint != "" {
 		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q.%s", title, a.Name, hint)
 	}
 	if len(s.Attrs) == 0 {
 		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s takes no arguments.", title)
+	}
+	if s.Name == "template" {
+		return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. It takes %s; an input stands in inputs { %s = … }.", title, a.Name, list(s.attrNames(), "and"), a.Name)
 	}
 	return fault(CodeUnknownAttribute, a.NameRange, "Unknown argument", "%s has no argument %q. It takes %s.", title, a.Name, list(s.attrNames(), "and"))
 }
@@ -80,6 +85,9 @@ func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]
 		}
 		given[b.Type] = b.TypeRange
 		diags = append(diags, checkLabels(b, kind)...)
+		if len(b.Labels) == 0 && len(kind.Labels) > 0 && kind.attr("name") == nil {
+			delete(b.Body.Attributes, "name") // checkLabels said where a name stands
+		}
 		count[b.Type]++
 		if kind.Max > 0 && count[b.Type] > kind.Max && !s.isFile() {
 			diags = append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate block",
@@ -88,7 +96,7 @@ func checkBlocks(body *hclsyntax.Body, s *block, title string, given map[string]
 			key := b.Type + "\x00" + strings.ToLower(b.Labels[0])
 			if before, ok := first[key]; ok {
 				diags = append(diags, fault(CodeDuplicate, b.DefRange(), "Duplicate name",
-					"%s already has %s, at %s. Give one of them another name.", title, blockTitle(b.Type, b.Labels), place(before)))
+					"%s already has %s, at %s. %s", title, blockTitle(b.Type, b.Labels), place(before), kind.another()))
 			} else {
 				first[key] = b.TypeRange
 			}
@@ -112,8 +120,8 @@ func unknownBlock(b *hclsyntax.Block, s *block, title string) *hcl.Diagnostic {
 			"In %s, %q is an argument: write %s = … with an equals sign.", title, b.Type, b.Type)
 	}
 	names := append(s.blockNames(), s.attrNames()...)
-	if name := s.foreign(b.Type); name != "" {
-		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. What comes nearest is %s.", title, b.Type, s.sketch1(name))
+	if note := s.note(b.Type); note != "" {
+		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. %s", title, b.Type, note)
 	}
 	if hint := didYouMean(b.Type, names); hint != "" {
 		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q.%s", title, b.Type, hint)
@@ -122,6 +130,42 @@ func unknownBlock(b *hclsyntax.Block, s *block, title string) *hcl.Diagnostic {
 		return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s takes no blocks.", title)
 	}
 	return fault(CodeUnknownBlock, b.TypeRange, "Unknown block", "%s has no block %q. It takes %s.", title, b.Type, list(s.blockNames(), "and"))
+}
+
+// note says what to write for what another tool, or another block, has under a name; "" where nothing is known.
+func (b *block) note(name string) string {
+	if said := b.Absent[name]; said != "" {
+		return said
+	}
+	if here := b.foreign(name); here != "" {
+		return "What comes nearest is " + b.sketch1(here) + "."
+	}
+	other := map[string]func() *block{"container": windowsBlock, "job": windowsBlock, "windows": containerBlock}[b.Name]
+	if other == nil || near.Of(name, append(b.attrNames(), b.blockNames()...)) != "" {
+		return ""
+	}
+	if o := other(); o.attr(name) != nil || o.block(name) != nil {
+		return "That stands in " + withArticle(o.Name) + " block."
+	}
+	return ""
+}
+
+// withArticle puts "a" or "an" before a word.
+func withArticle(word string) string {
+	if word != "" && strings.Contains("aeio", word[:1]) {
+		return "an " + word
+	}
+	return "a " + word
+}
+
+// another says what to do about two blocks of one label: where the label is the name of something outside
+// the spec, there cannot be another.
+func (b *block) another() string {
+	switch {
+	case len(b.Labels) > 0 && b.Labels[0] != "name", b.Name == "service", b.Name == "user", b.Name == "feature":
+		return "Put what they say into one block."
+	}
+	return "Give one of them another name."
 }
 
 // sketch shows how a block is written.
@@ -147,14 +191,22 @@ func checkLabels(b *hclsyntax.Block, kind *block) hcl.Diagnostics {
 	case len(b.Labels) > want:
 		extra := b.LabelRanges[want]
 		if want == 0 {
-			return hcl.Diagnostics{fault(CodeName, extra, "Too many labels", "A %s block has no label: write %s { … }.", b.Type, b.Type)}
+			return hcl.Diagnostics{fault(CodeName, extra, "Too many labels", "%s block has no label: write %s { … }.", upperFirst(withArticle(b.Type)), b.Type)}
 		}
-		return hcl.Diagnostics{fault(CodeName, extra, "Too many labels", "A %s block has one label, its %s.", b.Type, kind.Labels[0])}
+		return hcl.Diagnostics{fault(CodeName, extra, "Too many labels", "%s block has one label, its %s.", upperFirst(withArticle(b.Type)), kind.Labels[0])}
 	case len(b.Labels) < want && !kind.OptionalLabel:
+		name := "…"
+		if a := b.Body.Attributes["name"]; a != nil && kind.attr("name") == nil {
+			if v, diags := a.Expr.Value(nil); !diags.HasErrors() {
+				name, _ = plainString(v)
+			}
+		}
 		return hcl.Diagnostics{fault(CodeName, b.TypeRange, "A label is missing",
-			"A %s block has a label, its %s: write %s \"…\" { … }.", b.Type, kind.Labels[0], b.Type)}
+			"%s block has a label, its %s: write %s %q { … }.", upperFirst(withArticle(b.Type)), kind.Labels[0], b.Type, name)}
 	case len(b.Labels) > 0 && b.Labels[0] == "":
-		return hcl.Diagnostics{fault(CodeName, b.LabelRanges[0], "An empty label", "The %s of a %s block cannot be empty.", kind.Labels[0], b.Type)}
+		return hcl.Diagnostics{fault(CodeName, b.LabelRanges[0], "An empty label", "The %s of %s block cannot be empty.", kind.Labels[0], withArticle(b.Type))}
+	case len(b.Labels) > 0 && strings.ContainsAny(b.Labels[0], "\t\r\n"):
+		return hcl.Diagnostics{fault(CodeName, b.LabelRanges[0], "A backslash is written twice", "In quotes, \\n, \\r and \\t are a line's end and a tab. Write \"C:\\\\temp\", \"HKLM\\\\SOFTWARE\\\\new\".")}
 	case len(b.Labels) > 0 && len(kind.LabelEnum) > 0 && !slices.Contains(kind.LabelEnum, b.Labels[0]):
 		return hcl.Diagnostics{fault(CodeValue, b.LabelRanges[0], "Unknown "+kind.Name,
 			"%q is not a %s.%s It is one of %s.", b.Labels[0], kind.Name, didYouMean(b.Labels[0], kind.LabelEnum), list(kind.LabelEnum, "or"))}
@@ -203,9 +255,13 @@ func checkDynamic(b *hclsyntax.Block, s *block, title string) (*block, *hclsynta
 		return nil, nil, hcl.Diagnostics{fault(CodeName, b.TypeRange, "A label is missing", "A dynamic block's label says which blocks it makes: write dynamic \"port\" { … }.")}
 	}
 	kind := s.block(b.Labels[0])
+	if kind == nil && s.attr(b.Labels[0]) != nil {
+		return nil, nil, hcl.Diagnostics{fault(CodeUnknownBlock, b.LabelRanges[0], "Not a block",
+			"In %s, %q is an argument, and dynamic makes blocks. A for expression makes a map or a list: { for k, v in … : k => v }.", title, b.Labels[0])}
+	}
 	if kind == nil {
 		return nil, nil, hcl.Diagnostics{fault(CodeUnknownBlock, b.LabelRanges[0], "Unknown block",
-			"%s has no block %q.%s", title, b.Labels[0], didYouMean(b.Labels[0], s.blockNames()))}
+			"%s has no block %q.%s", title, b.Labels[0], choices(b.Labels[0], s.blockNames()))}
 	}
 	var content *hclsyntax.Body
 	for _, c := range b.Body.Blocks {

@@ -107,7 +107,7 @@ func (sc *scope) resolveInputs(t *decl) hcl.Diagnostics {
 		return r.diags
 	}
 	for _, name := range names(t.inside.variables) {
-		if v := t.inside.variables[name]; !given[name] && v.decl.block.Body.Attributes["default"] == nil {
+		if v := t.inside.variables[name]; !given[name] && t.block.Body.Attributes[name] == nil && v.decl.block.Body.Attributes["default"] == nil {
 			r.report(CodeMissing, t.block.DefRange(), "A required input is missing", "The template %q needs the input %q: add it to the inputs block.", t.name, name)
 		}
 	}

@@ -38,8 +38,15 @@ func (v *variable) read(e *evaluation) {
 			d.Extra = CodeType
 		}
 		for _, d := range diags {
-			if word := hcl.ExprAsKeyword(a.Expr); word != "" {
+			word := hcl.ExprAsKeyword(a.Expr)
+			inside := map[string]string{"list": "string", "set": "string", "map": "string", "object": "{ name = string }", "tuple": "[string, number]"}[word]
+			switch written, quoted := stringLiteral(a.Expr); {
+			case inside != "":
+				d.Detail = fmt.Sprintf("A %s has a type of what is in it, such as %s(%s).", word, word, inside)
+			case word != "":
 				d.Detail = fmt.Sprintf("There is no type %q.%s", word, choices(word, typeWords))
+			case quoted:
+				d.Detail = fmt.Sprintf("A type stands without quotes: type = %s.", written)
 			}
 		}
 		e.diags = append(e.diags, diags...)
@@ -59,6 +66,25 @@ func (v *variable) read(e *evaluation) {
 		}
 	}
 	e.diags = append(e.diags, r.in.diags...)
+}
+
+// stringLiteral gives the text of an expression that is nothing but text in quotes.
+func stringLiteral(e hclsyntax.Expression) (string, bool) {
+	if t, ok := e.(*hclsyntax.TemplateExpr); !ok || !t.IsStringLiteral() {
+		return "", false
+	}
+	v, _ := e.Value(nil)
+	return plainString(v)
+}
+
+// misspelt reports whether something stands in the block that it does not take.
+func (d *decl) misspelt() bool {
+	for name := range d.block.Body.Attributes {
+		if d.kind.attr(name) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 var typeWords = []string{"string", "number", "bool", "any", "list", "set", "map", "object", "tuple"}

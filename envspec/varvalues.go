@@ -62,6 +62,9 @@ func (s *Spec) readVariables(e *evaluation) {
 			host.validate(v, v.value, at)
 			continue
 		}
+		if v.fallback == cty.NilVal && v.decl.misspelt() {
+			continue // what is written in its place is reported, and may be the default
+		}
 		if v.fallback == cty.NilVal {
 			e.diags = append(e.diags, fault(CodeVariable, v.decl.block.DefRange(), "No value for "+v.String(),
 				"Give it with --var %s=…, with %s%s in the environment, or in a file *%s; or give it a default here.", name, envPrefix, name, autoVars))

@@ -12,7 +12,7 @@ import (
 func (r *reader) constraint(text string, at hcl.Range) goversion.Constraints {
 	rule, err := goversion.NewConstraint(text)
 	if err != nil {
-		r.report(fault(CodeVersion, at, "Not a version constraint", "%s is not a constraint. Write such as \">= 0.1\" or \"~> 1.2\".", quote(text)))
+		r.report(fault(CodeVersion, at, "Not a version constraint", "%s is not a constraint. Write one, such as \">= 0.1\" or \"~> 1.2\".", quote(text)))
 		return nil
 	}
 	return rule

@@ -48,7 +48,7 @@ func (r *resolver) volume(name string, t hcl.Traversal, as *attribute) {
 	}
 	d.used = true
 	if as.Type != mountSource || len(t) > 2 {
-		r.report(CodeWholeResource, at, "A volume is not a value", "It can be mounted, and nothing of it be read: write source = volume.%s in the volume block of a container.", name)
+		r.report(CodeWholeResource, at, "A volume is not a value", "It can be mounted, and nothing of it can be read: write source = volume.%s in the volume block of a container.", name)
 	}
 }
 
@@ -66,8 +66,13 @@ func (r *reader) mount(sc *scope) Volume {
 	if v.Target != "" && !strings.HasPrefix(v.Target, "/") {
 		r.report(fault(CodeValue, r.rangeOf("target"), "Not an absolute path", "The target is a path in the container that starts with \"/\"."))
 	}
+	if target, option, ok := strings.Cut(v.Target, ":"); ok && (option == "ro" || option == "rw" || option == "z" || option == "Z") {
+		r.report(fault(CodeValue, r.rangeOf("target"), "Not an absolute path", "The target is the path alone, %s. Read-only is read_only = true.", quote(target)))
+	}
 	if !r.has("source") {
-		if !volumeName.MatchString(v.Name) {
+		if strings.HasPrefix(v.Name, ".") || strings.ContainsAny(v.Name, "/\\") {
+			r.report(fault(CodeName, r.labels[0].at, "Not a name", "%q cannot be a volume's name. A folder of the host is its source: volume \"src\" { … } with source = %q.", v.Name, v.Name))
+		} else if !volumeName.MatchString(v.Name) {
 			r.report(fault(CodeName, r.labels[0].at, "Not a name", "%q cannot be a volume's name. Use letters, digits, \"_\", \".\" and \"-\".", v.Name))
 		}
 		return v

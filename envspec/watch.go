@@ -39,11 +39,7 @@ func (r *reader) watch(dir string, c *Container) Watch {
 	if len(w.Paths) == 0 && len(places) == 0 && r.has("paths") {
 		r.report(fault(CodeValue, r.rangeOf("paths"), "Nothing to watch", "\"paths\" is empty. Name a file or a folder, such as [\"src\"]."))
 	}
-	misspelt := false
-	for name := range r.body.Attributes {
-		misspelt = misspelt || r.kind.attr(name) == nil
-	}
-	if !r.has("sync") && !r.has("restart") && !r.has("rebuild") && !misspelt {
+	if !r.has("sync") && !r.has("restart") && !r.has("rebuild") && !r.misspelt() {
 		r.report(fault(CodeMissing, r.at, "Nothing to do", "watch says what to look at and not what to do when it changes. Add sync = \"/app\", or restart or rebuild with patterns such as [\"**\"]."))
 	}
 	if len(w.Rebuild) > 0 && c.Build == nil {
@@ -78,7 +74,7 @@ func (r *reader) patterns(name string) []string {
 			if len(places) == len(list) {
 				at = places[i]
 			}
-			r.report(fault(CodeValue, at, "Not a pattern", "%s is not a pattern of a .dockerignore. Write such as \"**/*.py\", \"tmp\" or \"!keep.txt\".", quote(p)))
+			r.report(fault(CodeValue, at, "Not a pattern", "%s is not a pattern of a .dockerignore. Write one such as \"**/*.py\", \"tmp\" or \"!keep.txt\".", quote(p)))
 		}
 	}
 	return list
@@ -104,7 +100,7 @@ func (r *reader) checkSync(w *Watch, c *Container) {
 			r.report(fault(CodeValue, at, "Already the host's folder", "volume %q mounts %s there, so that a change is seen without a sync. Leave sync out, or the volume.", v.Name, v.Source))
 			return
 		case v.ReadOnly:
-			r.report(fault(CodeValue, at, "Read-only", "volume %q, which holds %s, is mounted read-only.", v.Name, w.Sync))
+			r.report(fault(CodeValue, at, "Read-only", "volume %q, which holds %s, is mounted read-only. Leave its read_only out, or sync to another folder.", v.Name, w.Sync))
 			return
 		default:
 			volume = true

@@ -139,11 +139,11 @@ wired together in both directions.
 		SilenceUsage:     true,
 		SilenceErrors:    true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) { a.command = cmd.CommandPath() },
-		Args:             cobra.NoArgs,
+		Args:             noSuchCommand,
 		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetHelpFunc(a.help)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err, c.CommandPath()} })
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVarP(&a.chdir, "chdir", "C", "", "`folder` of the spec; without it, the nearest one upwards with a *.envctl.hcl")
 	f.StringArrayVarP(&a.files, "file", "f", nil, "a spec `file`, in place of the folder's; may be repeated")

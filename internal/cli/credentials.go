@@ -21,7 +21,7 @@ func (a *app) credentialsCommand() *cobra.Command {
 		Long: `Show the credentials of the spec: where each has its value from, which version this computer has, and what in the
 environment that is up has which. Values are not shown; --reveal prints one password and nothing else.`,
 		Example: "  envctl credentials\n  envctl credentials --reveal db\n  envctl credentials rotate db",
-		Args:    cobra.NoArgs,
+		Args:    noSuchCommand,
 		RunE: func(*cobra.Command, []string) error {
 			if reveal != "" {
 				return a.reveal(reveal)

@@ -30,7 +30,7 @@ store, each resource, each published port, and each wire from where it is used. 
 place where it breaks and with what to do next; the exit code is then 1. Nothing is changed: for the wires a
 container of envctl's own borrows the network of each that uses one, for a moment.`,
 		Example: "  envctl doctor\n  envctl doctor --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.doctor() },
 	}
 	a.specFlags(c)
@@ -116,7 +116,7 @@ func (a *app) diagnose(ctx context.Context) []view.Check {
 
 // examineSpec gives the spec where it has no mistake.
 func (a *app) examineSpec() (*envspec.Spec, view.Check) {
-	spec, diags, err := a.loadWhole()
+	spec, diags, err := a.load()
 	if err != nil {
 		return nil, broken(checkSpec, "spec", `"envctl init" writes one that works as it is`, "%v", err)
 	}

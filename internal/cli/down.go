@@ -28,7 +28,7 @@ made for it are removed. Named volumes and the credentials that go with them sta
 
 The spec need not be valid, nor even be there: what exists says itself what it is. Outside of the spec's
 folder, name the instance with --name.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return a.streaming("down", func() error { return a.down(opts) })
 		},

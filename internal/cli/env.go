@@ -22,7 +22,7 @@ booking-url is BOOKING_URL. Sensitive ones are left out without --reveal.`,
 		Example: `  eval "$(envctl env)"
   envctl env --format dotenv --reveal > .env
   envctl env --format powershell | Invoke-Expression`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			write, ok := envFormats[format]
 			if !ok {

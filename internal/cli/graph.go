@@ -22,7 +22,7 @@ func (a *app) graphCommand() *cobra.Command {
 		Long: `Show what needs what, from the spec alone: which ports a resource is wired to, and what it only starts after. The
 host's wires are those of the outputs.`,
 		Example: "  envctl graph\n  envctl graph --format dot | dot -Tsvg > graph.svg",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.json && !cmd.Flags().Changed("format") {
 				format = "json"

@@ -18,7 +18,7 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what up would do, and why",
 		Long: `Show what "envctl up" would do and why, without doing any of it. A Windows machine that envctl has not set up
 yet is not touched.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.showPlan(opts) },
 	}
 	a.specFlags(c)

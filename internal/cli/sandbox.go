@@ -29,7 +29,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Long: `Run a stand-in for a Windows machine (Wine behind a WS-Management server, in a container) in the foreground,
 for any WinRM client to talk to. Its endpoints, user, password and the SHA-256 of its certificate are printed on
 stdout; Ctrl-C removes it. It is not Windows: what works on it may still fail on a real machine.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.sandbox() },
 	}
 }

@@ -25,7 +25,7 @@ func (a *app) snapshotCommand() *cobra.Command {
 order of what depends on what, and started again. Snapshots are volumes of the engine themselves: nothing of them
 lies on this computer's disk, and "envctl down --volumes" removes them too.`,
 		Example: "  envctl snapshot save before-migration\n  envctl snapshot restore before-migration",
-		Args:    cobra.NoArgs,
+		Args:    noSuchCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var agreed consent
@@ -42,7 +42,7 @@ lies on this computer's disk, and "envctl down --volumes" removes them too.`,
 	}
 	agreed.flags(restore)
 	list := &cobra.Command{
-		Use: "list", Short: "List the snapshots", Args: cobra.NoArgs, Example: "  envctl snapshot list --json",
+		Use: "list", Short: "List the snapshots", Args: noArgs, Example: "  envctl snapshot list --json",
 		RunE: func(*cobra.Command, []string) error { return a.snapshotList() },
 	}
 	rm := &cobra.Command{

@@ -31,7 +31,7 @@ func (a *app) statusCommand() *cobra.Command {
 gateways are asked. --all lists what envctl has on this engine, whatever spec it came from. --watch goes on and
 shows it again whenever something changed, until Ctrl-C.`,
 		Example: "  envctl status\n  envctl status --watch --json\n  envctl status --all",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			switch {
 			case every && watch:

@@ -15,25 +15,15 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check the spec, without touching anything",
 		Long: `Check the spec: every mistake in it is shown at once, with the line it is on. Nothing is asked of the
 engine or of a machine. The exit code is 1 where there is an error; warnings leave it at 0.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.validate() },
 	}
 	a.specFlags(c)
 	return c
 }
 
-// loadWhole loads the spec and evaluates all of it, with specimens, for every mistake in it.
-func (a *app) loadWhole() (*envspec.Spec, hcl.Diagnostics, error) {
-	spec, diags, err := a.load()
-	if err == nil && !diags.HasErrors() {
-		_, more := spec.Evaluate(specimen{}, specimen{})
-		diags = append(diags, more...)
-	}
-	return spec, diags, err
-}
-
 func (a *app) validate() error {
-	spec, diags, err := a.loadWhole()
+	spec, diags, err := a.load()
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ var floors = [][]string{
 		"internal/nettest",
 		"templates", "internal/floors",
 	},
-	{"internal/userconfig"},
+	{"internal/userconfig", "internal/near"},
 	{"envspec", "providers"},
 	{ // what is decided, and the roles that run in helpers
 		"internal/plan", "internal/wire", "internal/composeimport", "internal/credential", "internal/resolve", "internal/watch",

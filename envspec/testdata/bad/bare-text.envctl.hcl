@@ -1,0 +1,4 @@
+environment "shop" {}
+container "web" {
+  image = nginx:latest
+}

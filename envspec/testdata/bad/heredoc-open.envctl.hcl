@@ -1,0 +1,8 @@
+environment "shop" {}
+container "web" {
+  image = "nginx"
+  file "/x" {
+    content = <<-EOT
+      hello
+  }
+}

@@ -1,0 +1,7 @@
+environment {
+  name = "shop"
+}
+container {
+  name  = "web"
+  image = "nginx"
+}

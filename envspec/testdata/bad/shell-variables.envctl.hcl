@@ -1,0 +1,10 @@
+environment "shop" {}
+container "web" {
+  image = "nginx:${TAG}"
+  file "/start.sh" {
+    content = <<-EOT
+      echo ${HOME}
+      echo ${user.name}
+    EOT
+  }
+}

@@ -1,0 +1,5 @@
+environment "shop" {}
+container "web" {
+  image: nginx
+  command: [sleep]
+}
