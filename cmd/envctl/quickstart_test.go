@@ -90,11 +90,7 @@ func TestQuickstart(t *testing.T) {
 		}
 	})
 	t.Run("what is changed by hand on Windows is seen and mended", func(t *testing.T) {
-		e.must("exec", "windows.pas", "--", "reg", "add", `HKLM\SOFTWARE\PAS`, "/v", "DbName", "/d", "elsewhere", "/f")
-		if c := e.onlyChange("windows.pas", "update"); !strings.Contains(c.Cause, "changed by hand") {
-			t.Errorf("the cause is %q", c.Cause)
-		}
-		e.must("up")
+		changeWindowsByHand(t, e)
 		requestThroughBooking(t, e, "Penhaligon")
 	})
 	t.Run("a reboot of the machine is survived without a command", func(t *testing.T) {
