@@ -50,7 +50,7 @@ func Serve(ctx context.Context, conn net.Conn) error {
 	// Whoever may start programs in this container has shown the engine who he is.
 	config := &ssh.ServerConfig{NoClientAuth: true}
 	config.AddHostKey(signer)
-	client := &hearing{Conn: conn, last: heard.New()}
+	client := heard.On(conn)
 	sc, channels, requests, err := ssh.NewServerConn(client, config)
 	if err != nil {
 		return errors.Join(err, conn.Close())
@@ -58,7 +58,7 @@ func Serve(ctx context.Context, conn net.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { ssh.DiscardRequests(requests) }) // which answers them
-	wg.Go(func() { client.watch(ctx, func() { _ = sc.Close() }) })
+	wg.Go(func() { client.Watch(ctx, dead, func() { _ = sc.Close() }) })
 	stop := context.AfterFunc(ctx, func() { _ = sc.Close() })
 	for nc := range channels {
 		wg.Go(func() { direct(ctx, nc) })

@@ -28,7 +28,7 @@ type Link struct {
 
 // Connect agrees with the end inside over conn, which is the link's from then on.
 func Connect(ctx context.Context, conn net.Conn) (*Link, error) {
-	h := &hearing{Conn: conn, last: heard.New()}
+	h := heard.On(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	// Whom it speaks to, the engine's API has made sure of: the end inside makes its key when it starts.
 	config := &ssh.ClientConfig{User: "forward", HostKeyCallback: ssh.InsecureIgnoreHostKey()} //nolint:gosec // see above
@@ -52,7 +52,7 @@ func Connect(ctx context.Context, conn net.Conn) (*Link, error) {
 		cancel()
 		close(l.done)
 	})
-	l.wg.Go(func() { h.watch(alive, func() { l.lose(errSilent); _ = l.client.Close() }) })
+	l.wg.Go(func() { h.Watch(alive, dead, func() { l.lose(errSilent); _ = l.client.Close() }) })
 	l.wg.Go(func() { l.ask(alive) })
 	return l, nil
 }

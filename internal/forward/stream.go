@@ -1,14 +1,11 @@
 package forward
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"sync"
 	"time"
-
-	"github.com/envctl/envctl/internal/heard"
 )
 
 // Stream makes a connection of a program's input and output. It has no deadlines: Close ends a read or a write.
@@ -39,34 +36,3 @@ type streamAddr struct{}
 
 func (streamAddr) Network() string { return "stream" }
 func (streamAddr) String() string  { return "stream" }
-
-// hearing is a connection that knows when something last came through it.
-type hearing struct {
-	net.Conn
-	last *heard.Mark
-}
-
-func (h *hearing) Read(b []byte) (int, error) {
-	n, err := h.Conn.Read(b)
-	if n > 0 {
-		h.last.Touch()
-	}
-	return n, err
-}
-
-// watch calls lose when nothing came for too long, and returns then or with ctx.
-func (h *hearing) watch(ctx context.Context, lose func()) {
-	tick := time.NewTicker(keepalive)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if h.last.Silence() > dead {
-			lose()
-			return
-		}
-	}
-}

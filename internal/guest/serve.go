@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -48,6 +49,11 @@ func Serve(ctx context.Context, m *Machine, stdin io.ReadCloser, stdout io.Write
 	return serveSSH(ctx, m, conn, signer, log)
 }
 
+// silenceLimit is how long a client that sends keepalives may say nothing. It is longer than the client itself
+// waits for an answer, so whoever is silent for so long has given this connection up already. Until it ends, the ports
+// that this helper listens on would be nobody else's.
+const silenceLimit = 20 * time.Second
+
 // serveSSH is Serve after the greeting.
 func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -56,7 +62,7 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 
 	config := &ssh.ServerConfig{NoClientAuth: true, ServerVersion: "SSH-2.0-envctl-guest"}
 	config.AddHostKey(key)
-	client := &heardConn{Conn: conn, last: heard.New()}
+	client := heard.On(conn)
 	sc, channels, requests, err := ssh.NewServerConn(client, config)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -67,7 +73,7 @@ func serveSSH(ctx context.Context, m *Machine, conn net.Conn, key ssh.Signer, lo
 	s := &server{machine: m, conn: sc, log: log, forwards: map[string]*forward{}}
 	silent := make(chan struct{})
 	s.watch = sync.OnceFunc(func() {
-		s.wg.Go(func() { client.endOnSilence(ctx, silenceLimit, func() { close(silent) }) })
+		s.wg.Go(func() { client.Watch(ctx, silenceLimit, func() { close(silent) }) })
 	})
 	done := make(chan struct{})
 	go func() {
