@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/secret"
 )
 
 // Type says what an event tells.
@@ -108,6 +109,14 @@ type Sink func(Event)
 func (s Sink) For(a addr.Addr) Sink {
 	return func(e Event) {
 		e.Address = a
+		s(e)
+	}
+}
+
+// Masked gives a sink that takes secrets out of what passes.
+func (s Sink) Masked(m *secret.Masker) Sink {
+	return func(e Event) {
+		e.Message, e.Error = m.Text(e.Message), m.Text(e.Error)
 		s(e)
 	}
 }

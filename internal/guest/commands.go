@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/internal/secret"
 )
 
 // Observe says what the machine holds, and what of it is no longer as it was left. It changes nothing.
@@ -20,10 +21,10 @@ func (m *Machine) Observe(ctx context.Context) (guestproto.Observation, error) {
 	}
 	o.Manifest = man
 	steps, errs := make([]*step, len(man.Layers)), make([]error, len(man.Layers))
-	masks := newMasker() // of all layers: somebody may have put one layer's secret where another looks
+	masks := &secret.Masker{} // of all layers: somebody may have put one layer's secret where another looks
 	for i, l := range man.Layers {
 		if steps[i], errs[i] = m.recordedStep(l); errs[i] == nil {
-			masks.layers([]guestproto.Layer{steps[i].layer})
+			hide(masks, steps[i].layer)
 		}
 	}
 	for i, l := range man.Layers {
@@ -41,8 +42,8 @@ func (m *Machine) Observe(ctx context.Context) (guestproto.Observation, error) {
 			o.Drifted, o.Differences = map[string]string{}, map[string][]guestproto.Difference{}
 		}
 		id := guestproto.Layer{Kind: l.Kind, Name: l.Name}.ID()
-		o.Drifted[id] = masks.mask(d.inWords())
-		if parts := d.masked(masks.mask); len(parts) > 0 {
+		o.Drifted[id] = masks.Text(d.inWords())
+		if parts := d.masked(masks.Text); len(parts) > 0 {
 			o.Differences[id] = parts
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/internal/secret"
 )
 
 // ErrOwned says that another environment, or another instance of this one, holds the machine.
@@ -27,11 +28,11 @@ type walk struct {
 // Apply carries out a request and reports each step to emit, the last being "end". Between two
 // layers it heeds ctx; what a layer has begun, it brings to an end that the next Apply understands.
 func (m *Machine) Apply(ctx context.Context, req guestproto.ApplyRequest, emit func(guestproto.Event)) error {
-	masks := newMasker()
-	masks.layers(req.Layers)
-	w := &walk{m: m, req: req, mask: masks.mask}
+	masks := &secret.Masker{}
+	hide(masks, req.Layers...)
+	w := &walk{m: m, req: req, mask: masks.Text}
 	w.emit = func(e guestproto.Event) {
-		e.Message, e.Error = masks.mask(e.Message), masks.mask(e.Error)
+		e.Message, e.Error = masks.Text(e.Message), masks.Text(e.Error)
 		emit(e)
 	}
 	err := w.run(ctx, masks)
@@ -43,7 +44,7 @@ func (m *Machine) Apply(ctx context.Context, req guestproto.ApplyRequest, emit f
 	return err
 }
 
-func (w *walk) run(ctx context.Context, masks *masker) error {
+func (w *walk) run(ctx context.Context, masks *secret.Masker) error {
 	unlock, err := w.m.lock(ctx, func() {
 		w.emit(guestproto.Event{Type: "log", Message: "waiting for another envctl that works on this machine"})
 	})
@@ -135,7 +136,7 @@ func orUnknown(s string) string {
 
 // undoAbove takes the layers above Keep off, the last first. One that waited for a restart which has
 // come about is not taken off but completed.
-func (w *walk) undoAbove(ctx context.Context, masks *masker) error {
+func (w *walk) undoAbove(ctx context.Context, masks *secret.Masker) error {
 	for len(w.man.Layers) > w.req.Keep {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -145,7 +146,7 @@ func (w *walk) undoAbove(ctx context.Context, masks *masker) error {
 		if err != nil {
 			return fmt.Errorf("layer %s: %w", top.Kind+"."+top.Name, err)
 		}
-		masks.layers([]guestproto.Layer{s.layer})
+		hide(masks, s.layer)
 		if len(w.man.Layers) == w.req.Keep+1 {
 			done, err := w.resume(ctx, s, top)
 			if err != nil || done {

@@ -140,8 +140,8 @@ func (p *Provider) Prepare(ctx context.Context, c providers.Change, report event
 		return err
 	}
 	mask := maskOf(body)
-	_, err := p.ensureImage(ctx, c, body, mask.sink(report))
-	return mask.error(p.explain(err))
+	_, err := p.ensureImage(ctx, c, body, report.Masked(mask))
+	return mask.Error(p.explain(err))
 }
 
 // Apply makes the network or the container as desired.
@@ -157,7 +157,7 @@ func (p *Provider) Apply(ctx context.Context, c providers.Change, report event.S
 		return fmt.Errorf("docker cannot make a %T", c.Node.Body)
 	}
 	mask := maskOf(body)
-	return mask.error(p.explain(p.applyContainer(ctx, c, body, mask.sink(report))))
+	return mask.Error(p.explain(p.applyContainer(ctx, c, body, report.Masked(mask))))
 }
 
 // Remove takes a container or a network away. A container's anonymous volumes go with it; named ones

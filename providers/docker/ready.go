@@ -37,11 +37,11 @@ func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report eve
 		return err
 	}
 	mask := maskOf(body)
-	w := waiter{p: p, instance: c.Instance, id: containerName(c.Instance, c.Node.Addr), body: body, report: mask.sink(report)}
+	w := waiter{p: p, instance: c.Instance, id: containerName(c.Instance, c.Node.Addr), body: body, report: report.Masked(mask)}
 	if body.Addr.Kind == addr.Job {
-		return mask.error(p.explain(w.job(ctx)))
+		return mask.Error(p.explain(w.job(ctx)))
 	}
-	return mask.error(p.explain(w.wait(ctx)))
+	return mask.Error(p.explain(w.wait(ctx)))
 }
 
 // errEnded is the cause with which a try is cut short when the container ends.

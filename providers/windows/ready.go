@@ -9,6 +9,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -28,6 +29,12 @@ func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report eve
 	if m.Ready == nil {
 		return nil
 	}
+	// What a check prints is the machine's own, and may be what a layer brought there.
+	mask := maskOf(m)
+	return mask.Error(p.waitReady(ctx, m, report.Masked(mask)))
+}
+
+func (p *Provider) waitReady(ctx context.Context, m *envspec.Machine, report event.Sink) error {
 	req, err := checkRequest(m)
 	if err != nil {
 		return err
@@ -83,6 +90,16 @@ func (p *Provider) tryReady(ctx context.Context, m *envspec.Machine, req guestpr
 		return err.Error(), false
 	}
 	return r.Detail, r.Ready
+}
+
+// maskOf hides what a machine's layers and its account keep secret.
+func maskOf(m *envspec.Machine) *secret.Masker {
+	mask := &secret.Masker{}
+	mask.Add(m.WinRM.Password)
+	for _, l := range m.Layers {
+		mask.Add(l.Texts()...)
+	}
+	return mask
 }
 
 func checkRequest(m *envspec.Machine) (guestproto.CheckRequest, error) {
