@@ -105,9 +105,10 @@ const (
 type Change struct {
 	Action   Action
 	Instance Instance
-	Node     Node      // Body with values; zero for a removal
+	Node     Node      // Body with values; for a removal only Addr is sure to be there
 	Observed *Observed // nil where nothing is there yet
-	// BeforeStart, where set, is called by Apply with a container that is made and does not run yet.
+	// BeforeStart, where set, is called by Apply before it starts a container. One that it made does not run yet and holds
+	// all that it is to hold; one that it updates may run. An error is Apply's. What is made of layers is not started.
 	BeforeStart func(ctx context.Context, o Observed) error
 	// Keep is how many layers of a Windows machine stay (its Node.Layers[:Keep]), or KeepUnknown.
 	Keep int
@@ -118,20 +119,25 @@ type Change struct {
 const KeepUnknown = -1
 
 // Provider makes resources of some kinds true. All methods may be called at once from many
-// goroutines, and each returns soon after its context ends.
+// goroutines, and each returns soon after its context ends: with the context's cause, unless it was done. What it
+// reports, returns and leaves to be observed holds no secret of the node's body. Nothing is reported after a method has
+// returned. Package providertest holds an implementation to this.
 type Provider interface {
 	// Name is "docker" or "windows".
 	Name() string
 	// Prepare does what needs no other resource: pulls or builds the image, hashes nothing. It changes
 	// no running thing. Called once a node to be created, replaced or updated, as early as may be.
 	Prepare(ctx context.Context, c Change, report event.Sink) error
-	// Apply makes the node as desired: creates it, replaces what Observed tells of, or updates it. When it
-	// fails, nothing half-made is left that a later Observe would take for whole.
+	// Apply makes the node as desired: creates it, replaces what Observed tells of, or updates it, which keeps
+	// its Handle. What was made since it was observed is no error. When Apply fails, nothing half-made is left that
+	// a later Observe would take for whole.
 	Apply(ctx context.Context, c Change, report event.Sink) error
-	// WaitReady returns nil when the node's readiness check passed (at once where it has none and runs),
-	// and else an error that holds the check's last output and the resource's last words.
+	// WaitReady returns nil when the node's readiness check passed (at once where it has none and runs), and else
+	// an error that holds the check's last output and, of a resource that has a log, its last lines.
 	WaitReady(ctx context.Context, c Change, report event.Sink) error
-	// Remove takes the resource away, and what belongs to it alone. What is gone already is no error.
+	// Remove takes away what Observed tells of, and what belongs to it alone. What is gone already, or was never
+	// there, is no error. What another instance has is left as it is. What is kept on purpose, a named volume or an
+	// image, goes another way.
 	Remove(ctx context.Context, c Change, report event.Sink) error
 }
 
@@ -145,6 +151,8 @@ type LogOptions struct {
 
 // Logger is a Provider whose resources have a log.
 type Logger interface {
+	// Logs writes what the resource said, each line to the stream that it was said to. With Follow it goes on until the
+	// resource ends, which is no error, or ctx does.
 	Logs(ctx context.Context, o Observed, opts LogOptions, stdout, stderr io.Writer) error
 }
 
@@ -160,7 +168,9 @@ type ExecOptions struct {
 	Env            []string
 }
 
-// Execer is a Provider that runs commands inside its resources; the exit code is the command's own.
+// Execer is a Provider that runs commands inside its resources.
 type Execer interface {
+	// Exec returns when the command has ended, whether or not Stdin has, or soon after ctx did. The exit code is the
+	// command's own; it means nothing beside an error.
 	Exec(ctx context.Context, o Observed, opts ExecOptions) (exitCode int, err error)
 }
