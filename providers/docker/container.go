@@ -67,7 +67,7 @@ func (p *Provider) createContainer(ctx context.Context, c providers.Change, body
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	if left := p.api.ContainerRemove(cleanup, id, container.RemoveOptions{Force: true, RemoveVolumes: true}); left != nil && !isNotFound(left) {
-		return errors.Join(err, fmt.Errorf("and what was made of it could not be removed: %w", left))
+		return errors.Join(p.explain(err), fmt.Errorf("and what was made of it could not be removed: %w", left))
 	}
 	return err
 }

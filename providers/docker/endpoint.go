@@ -43,16 +43,15 @@ func (e endpoint) client() (*client.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		return client.NewClientWithOpts(client.WithHost("http://docker.invalid"), client.WithDialContext(dial))
+		return newClient(&http.Transport{}, client.WithHost("http://docker.invalid"), client.WithDialContext(dial))
 	case e.local() || !e.tls.on: // a socket needs no TLS, whatever else is set
-		return client.NewClientWithOpts(client.WithHost(e.host))
+		return newClient(&http.Transport{}, client.WithHost(e.host))
 	}
 	config, err := e.tls.config()
 	if err != nil {
 		return nil, err
 	}
-	carrier := &http.Client{Transport: &http.Transport{TLSClientConfig: config}, CheckRedirect: client.CheckRedirect}
-	return client.NewClientWithOpts(client.WithHTTPClient(carrier), client.WithHost(e.host))
+	return newClient(&http.Transport{TLSClientConfig: config}, client.WithHost(e.host))
 }
 
 // config is the part of the Docker client's configuration that matters here.

@@ -42,6 +42,9 @@ var ErrNoEngine = errors.New("no Docker engine answers")
 
 // explain turns the client's error into one that says what to do. Nil stays nil.
 func (p *Provider) explain(err error) error {
+	if cut, ok := errors.AsType[*endedError](err); ok && cut.cause != cut.kind {
+		return cut.cause
+	}
 	if err == nil || errors.Is(err, ErrNoEngine) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

@@ -21,6 +21,9 @@ func (p *Provider) Exec(ctx context.Context, o providers.Observed, opts provider
 		return -1, err
 	}
 	code, err := p.exec(ctx, o.Handle, opts)
+	if err != nil && ctx.Err() != nil {
+		return code, context.Cause(ctx)
+	}
 	if err != nil {
 		return code, p.explain(fmt.Errorf("running a command in %s: %w", o.Addr, err))
 	}

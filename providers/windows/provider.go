@@ -110,7 +110,7 @@ func (p *Provider) Prepare(ctx context.Context, c providers.Change, report event
 			errs = append(errs, fmt.Errorf("%s: %s changed since the plan was made; run again", l.ID(), src.Path))
 		}
 	}
-	return errors.Join(append(errs, ctx.Err())...)
+	return errors.Join(append(errs, context.Cause(ctx))...)
 }
 
 // local gives the path of a layer's file on this computer.
