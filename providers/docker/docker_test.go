@@ -190,14 +190,12 @@ func TestStoppedIsStartedByUpdate(t *testing.T) {
 	w.must(w.up(providers.Create, n))
 	id := w.observed(c.Addr).Handle
 	w.must(w.p.api.ContainerStop(w.ctx, id, container.StopOptions{}))
-	if o := w.observed(c.Addr); o.State != providers.Stopped || !strings.HasPrefix(o.Detail, "exited with code") {
-		t.Errorf("observed %+v", o)
-	}
+	w.eventually(c.Addr, func(o providers.Observed) bool {
+		return o.State == providers.Stopped && strings.HasPrefix(o.Detail, "exited with code")
+	})
 	w.must(w.up(providers.Update, n))
 	w.must(w.p.api.ContainerPause(w.ctx, id))
-	if o := w.observed(c.Addr); o.State != providers.Stopped || o.Detail != "paused" {
-		t.Errorf("observed %+v", o)
-	}
+	w.eventually(c.Addr, func(o providers.Observed) bool { return o.State == providers.Stopped && o.Detail == "paused" })
 	w.must(w.up(providers.Update, n))
 	if o := w.observed(c.Addr); o.State != providers.Ready || o.Handle != id {
 		t.Errorf("observed %+v", o)

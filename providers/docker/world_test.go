@@ -193,6 +193,22 @@ func (w *world) up(action providers.Action, n providers.Node) error {
 	return w.p.WaitReady(w.ctx, c, w.sink)
 }
 
+// eventually waits until a resource is observed as it should be: an engine's list of containers (26.1, say) may be
+// some milliseconds behind what it just did.
+func (w *world) eventually(a addr.Addr, as func(providers.Observed) bool) {
+	w.t.Helper()
+	for end := time.Now().Add(5 * time.Second); ; {
+		o := w.observed(a)
+		if as(o) {
+			return
+		}
+		if time.Now().After(end) {
+			w.t.Fatalf("observed %+v", o)
+		}
+		w.must(wait(w.ctx, 10*time.Millisecond))
+	}
+}
+
 func (w *world) observed(a addr.Addr) providers.Observed {
 	w.t.Helper()
 	all, err := w.p.Observe(w.ctx, w.instance)
