@@ -3,12 +3,12 @@ package envspec
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/internal/secret"
 )
 
@@ -64,7 +64,7 @@ func notImage(at hcl.Range, ref string, err error) *hcl.Diagnostic {
 	return fault(CodeValue, at, "Not an image", "%s cannot be the name of an image: %s. Write one such as \"postgres:17\" or \"registry.example.com/team/app:1.2\".", quote(ref), why)
 }
 
-var secretID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+var secretID = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 // buildSecrets reads what steps of a build may see and the image does not keep.
 func (r *reader) buildSecrets(sc *scope) map[string]secret.Text {

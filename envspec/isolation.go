@@ -3,9 +3,10 @@ package envspec
 import (
 	"net/netip"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // isolation reads what a container may do and have of the engine's host.
@@ -25,7 +26,7 @@ func (r *reader) isolation(c *Container) {
 	}
 }
 
-var hostname = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+var hostname = lazyregexp.New(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
 func (r *reader) ulimits() []Ulimit {
 	var out []Ulimit
@@ -50,7 +51,7 @@ func (r *reader) ulimits() []Ulimit {
 	return out
 }
 
-var permissions = regexp.MustCompile(`^[rwm]{1,3}$`)
+var permissions = lazyregexp.New(`^[rwm]{1,3}$`)
 
 func (r *reader) devices() []Device {
 	var out []Device

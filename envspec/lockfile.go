@@ -2,7 +2,6 @@ package envspec
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // LockName is the name of the lock file, which lies beside the spec.
@@ -84,7 +85,7 @@ func lockLine(kind, name, value string, labels ...string) string {
 }
 
 // conflict matches what git leaves in a file that it could not merge.
-var conflict = regexp.MustCompile(`(?m)^(<{7}|\|{7}|={7}|>{7})( .*)?\r?$`)
+var conflict = lazyregexp.New(`(?m)^(<{7}|\|{7}|={7}|>{7})( .*)?\r?$`)
 
 // ParseLock reads a lock file; filename is for its diagnostics, all of which name a place in it. The
 // file is given even where it is damaged, so that diagnostics can be shown.
@@ -176,8 +177,8 @@ func (r *lockReader) block(b *hclsyntax.Block) {
 }
 
 var (
-	lockedDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	lockedSum    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	lockedDigest = lazyregexp.New(`^sha256:[0-9a-f]{64}$`)
+	lockedSum    = lazyregexp.New(`^[0-9a-f]{64}$`)
 )
 
 // value reads the one argument of an item; it is "" where that is not what it should be.

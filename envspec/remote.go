@@ -3,17 +3,17 @@ package envspec
 import (
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/envctl/envctl/internal/guestproto"
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 var (
 	// scheme matches what begins like a URL; "C:\\x" is none.
-	scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+	scheme = lazyregexp.New(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 	// fileName matches what may be a file's name on Windows too.
-	fileName = regexp.MustCompile(`^[^<>:"/\\|?*\x00-\x1f]*[^<>:"/\\|?*\x00-\x1f. ]$`)
+	fileName = lazyregexp.New(`^[^<>:"/\\|?*\x00-\x1f]*[^<>:"/\\|?*\x00-\x1f. ]$`)
 )
 
 // remoteSource reads a layer's file that lies at a URL. It is not asked for here. What is said of the URL does not
@@ -44,7 +44,7 @@ func (r *reader) remoteSource(text string) guestproto.Source {
 }
 
 // secretInURL matches the parts of a URL that may be secret, in a line of a spec.
-var secretInURL = regexp.MustCompile(`://[^/\s"@?#]*@|(https?://[^\s"?#]*\?)[^\s"#$]+`)
+var secretInURL = lazyregexp.New(`://[^/\s"@?#]*@|(https?://[^\s"?#]*\?)[^\s"#$]+`)
 
 // maskURLs replaces them with as many stars, so that what is underlined stays in its place.
 func maskURLs(line string) string {

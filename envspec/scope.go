@@ -2,7 +2,6 @@ package envspec
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -10,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // scope is what one folder declares: the root's, or a template's. Names never cross it but
@@ -121,7 +121,7 @@ func bySource(a, b *decl) int {
 	return ra.Start.Byte - rb.Start.Byte
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+var identifier = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
 // declare enters a block under its name.
 func (sc *scope) declare(kind *block, b *hclsyntax.Block) hcl.Diagnostics {

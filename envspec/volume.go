@@ -2,13 +2,13 @@ package envspec
 
 import (
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 func volumeBlock() *block {
@@ -21,7 +21,7 @@ func volumeBlock() *block {
 	}
 }
 
-var volumeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+var volumeName = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 // volumeAddr is the address of a volume block at the top of a file.
 func (d *decl) volumeAddr() addr.Addr {

@@ -5,8 +5,9 @@ package addr
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // Kind is the first word of an address.
@@ -76,7 +77,7 @@ func (a *Addr) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-var syntax = regexp.MustCompile(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|forward|windows|volume)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
+var syntax = lazyregexp.New(`^((?:template\.[\w-]+\.)*)(network|container|job|sandbox|relay|gateway|forward|windows|volume)\.([\w-]+)(?:\[("(?:[^"\\]|\\.)*")\])?$`)
 
 // Parse reads the form that String gives.
 func Parse(s string) (Addr, error) {
@@ -98,7 +99,7 @@ func Parse(s string) (Addr, error) {
 	return a, nil
 }
 
-var notLabel = regexp.MustCompile(`[^a-z0-9]+`)
+var notLabel = lazyregexp.New(`[^a-z0-9]+`)
 
 // DNS gives the name by which other resources reach a: lower case, dashes for
 // all that a DNS label cannot hold. container.node["a"] is node-a. A gateway has the

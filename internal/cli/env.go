@@ -3,11 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/internal/view"
 )
 
@@ -60,7 +60,7 @@ func dotenv(name, value string) string {
 	return name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "\n", `\n`, "\r", `\r`).Replace(value) + `"`
 }
 
-var notVariable = regexp.MustCompile(`[^A-Z0-9_]`)
+var notVariable = lazyregexp.New(`[^A-Z0-9_]`)
 
 // variableName gives an output's name the form that environment variables have.
 func variableName(output string) string {

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
-var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
+var instanceName = lazyregexp.New(`^[a-z0-9][a-z0-9-]{0,30}$`)
 
 // instanceID gives the name of an instance: what --name says, or a short hash of this computer and the
 // spec's real folder, so that two checkouts, or two people on one engine, never meet.

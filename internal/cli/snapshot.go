@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/envctl/envctl/internal/blob"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
@@ -57,7 +57,7 @@ lies on this computer's disk, and "envctl down --volumes" removes them too.`,
 	return c
 }
 
-var snapshotName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
+var snapshotName = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 
 // snapshots opens the spec's instance, with its lock where something is going to be changed.
 func (a *app) snapshots(changes bool, do func(context.Context, *session, []docker.Snapshot) error) error {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -17,6 +16,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/sirupsen/logrus"
 	"gopkg.in/yaml.v3"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // source is what was read: the project with its variables resolved, and the same before that.
@@ -88,7 +89,7 @@ func (s *source) details(files []types.ConfigFile) types.ConfigDetails {
 	return types.ConfigDetails{WorkingDir: s.root, ConfigFiles: append([]types.ConfigFile(nil), files...), Environment: env}
 }
 
-var notProject = regexp.MustCompile(`[^a-z0-9_-]+`)
+var notProject = lazyregexp.New(`[^a-z0-9_-]+`)
 
 func (s *source) options(raw bool) func(*loader.Options) {
 	return func(o *loader.Options) {
@@ -116,7 +117,7 @@ func (s *source) options(raw bool) func(*loader.Options) {
 }
 
 // demand is a variable that Compose refuses to be without; here it becomes a variable without a default.
-var demand = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*):?\?[^}]*\}`)
+var demand = lazyregexp.New(`\$\{([A-Za-z_][A-Za-z0-9_]*):?\?[^}]*\}`)
 
 func (s *source) substitute(text string, mapping template.Mapping) (string, error) {
 	text = demand.ReplaceAllString(text, "$${$1}")

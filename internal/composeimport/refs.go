@@ -2,16 +2,17 @@ package composeimport
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 var (
-	hostPort   = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*:\d{1,5}`)
-	hostInURL  = regexp.MustCompile(`([a-z][a-z0-9]*)(?:\+[a-z0-9]+)?://(?:[^/@\s"']*@)?([A-Za-z0-9][A-Za-z0-9._-]*)`)
-	hostWord   = regexp.MustCompile(`(?i)(HOST|SERVER|ADDR|ENDPOINT|URL|URI|BROKER|CONNECT|PEER)|^command$|^entrypoint$`)
-	hostSuffix = regexp.MustCompile(`(?i)(^|_)(HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT|URL|URI|SEEDS|BROKERS?|HOSTS)$`)
+	hostPort   = lazyregexp.New(`[A-Za-z0-9][A-Za-z0-9._-]*:\d{1,5}`)
+	hostInURL  = lazyregexp.New(`([a-z][a-z0-9]*)(?:\+[a-z0-9]+)?://(?:[^/@\s"']*@)?([A-Za-z0-9][A-Za-z0-9._-]*)`)
+	hostWord   = lazyregexp.New(`(?i)(HOST|SERVER|ADDR|ENDPOINT|URL|URI|BROKER|CONNECT|PEER)|^command$|^entrypoint$`)
+	hostSuffix = lazyregexp.New(`(?i)(^|_)(HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT|URL|URI|SEEDS|BROKERS?|HOSTS)$`)
 )
 
 const (

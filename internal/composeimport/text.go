@@ -1,11 +1,12 @@
 package composeimport
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // text is a string with expressions in it. In s each stands as its number between two private-use
@@ -26,7 +27,7 @@ const (
 	closes = "\uE001"
 )
 
-var marker = regexp.MustCompile(opens + `(\d+)` + closes)
+var marker = lazyregexp.New(opens + `(\d+)` + closes)
 
 // literal is a text without expressions.
 func literal(s string) text { return text{s: s} }
@@ -78,8 +79,8 @@ const (
 )
 
 var (
-	plainVariable   = regexp.MustCompile(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?\?[^}]*)?\}|\$([A-Za-z_][A-Za-z0-9_]*)`)
-	variableDefault = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*):?-([^{}$]*)\}`)
+	plainVariable   = lazyregexp.New(`\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?\?[^}]*)?\}|\$([A-Za-z_][A-Za-z0-9_]*)`)
+	variableDefault = lazyregexp.New(`\$\{([A-Za-z_][A-Za-z0-9_]*):?-([^{}$]*)\}`)
 )
 
 // text gives what stands at a path of the Compose file, with its variables as variables. Where they

@@ -1,10 +1,11 @@
 package composeimport
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // variable is one of Compose's that became a variable block.
@@ -18,9 +19,9 @@ type variable struct {
 }
 
 var (
-	secretWords = regexp.MustCompile(`(?i)(passw(or)?d|passwd|passphrase|(^|_)pass$|(^|_)pw$|secret|token|api_?key|private_?key|access_?key|encryption_?key|signing_?key|secret_?key)`)
-	notSecret   = regexp.MustCompile(`(?i)(_FILE|_PATH|_URL|_DIR|_TTL|_EXPIR\w*|_ENABLED|_LENGTH|_HEADER|_NAME|_ID|_TYPE|_LIFETIME|_TIMEOUT)$|^ALLOW_|NO_PASS`)
-	urlPassword = regexp.MustCompile(`://[^/@:\s]*:[^/@\s]+@`)
+	secretWords = lazyregexp.New(`(?i)(passw(or)?d|passwd|passphrase|(^|_)pass$|(^|_)pw$|secret|token|api_?key|private_?key|access_?key|encryption_?key|signing_?key|secret_?key)`)
+	notSecret   = lazyregexp.New(`(?i)(_FILE|_PATH|_URL|_DIR|_TTL|_EXPIR\w*|_ENABLED|_LENGTH|_HEADER|_NAME|_ID|_TYPE|_LIFETIME|_TIMEOUT)$|^ALLOW_|NO_PASS`)
+	urlPassword = lazyregexp.New(`://[^/@:\s]*:[^/@\s]+@`)
 )
 
 // secretName reports whether a variable's name says that its value is secret.

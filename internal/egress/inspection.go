@@ -1,24 +1,25 @@
 package egress
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // untrusted are the words in which programs say that they do not know who signed a certificate: Go, OpenSSL, curl, git,
 // Python, Node, GnuTLS (apt, wget), Java.
-var untrusted = regexp.MustCompile(`(?i)certificate signed by unknown authority|self[- ]signed certificate in certificate chain|` +
+var untrusted = lazyregexp.New(`(?i)certificate signed by unknown authority|self[- ]signed certificate in certificate chain|` +
 	`unable to get (?:local )?issuer certificate|unable to verify the first certificate|CERTIFICATE_VERIFY_FAILED|certificate verify failed|` +
 	`SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE|certificate issuer is unknown|` +
 	`cannot verify .* certificate, issued by|PKIX path building failed|certificate is not trusted`)
 
 // named are the places where they name the issuer.
-var named = []*regexp.Regexp{
-	regexp.MustCompile(`issued by ['"‘“]([^'"’”\n]+)['"’”]`),                        // wget
-	regexp.MustCompile(`(?m)^[ *]*issuer: *(.+?)\s*$`),                              // curl -v
-	regexp.MustCompile(`candidate authority certificate \\?"([^"\\]+)\\?"`),         // Go
-	regexp.MustCompile(`(?m)^\s*i:(.+?)\s*$`),                                       // openssl s_client
-	regexp.MustCompile(`(?m)^depth=\d+ (.+?)\n(?:.*\n)?verify error:num=(?:19|20)`), // the same
+var named = []*lazyregexp.Regexp{
+	lazyregexp.New(`issued by ['"‘“]([^'"’”\n]+)['"’”]`),                        // wget
+	lazyregexp.New(`(?m)^[ *]*issuer: *(.+?)\s*$`),                              // curl -v
+	lazyregexp.New(`candidate authority certificate \\?"([^"\\]+)\\?"`),         // Go
+	lazyregexp.New(`(?m)^\s*i:(.+?)\s*$`),                                       // openssl s_client
+	lazyregexp.New(`(?m)^depth=\d+ (.+?)\n(?:.*\n)?verify error:num=(?:19|20)`), // the same
 }
 
 // Inspected reports whether words are those of a TLS connection that failed because nobody knows who signed the

@@ -20,7 +20,7 @@ var floors = [][]string{
 	{ // words that every part shares, and what needs nothing but them
 		"internal/addr", "internal/blob", "internal/secret", "internal/event", "internal/guestproto",
 		"internal/carrier", "internal/bootstrap", "internal/hostlink", "internal/heard", "internal/forward", "internal/probe", "internal/assets", "internal/lock", "internal/fetch", "internal/egress", "internal/tarball", "internal/volume", "internal/registrytest",
-		"internal/nettest",
+		"internal/lazyregexp", "internal/nettest",
 		"templates", "internal/floors",
 	},
 	{"internal/userconfig", "internal/near"},

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // prefix is the folder of a Wine prefix.
 type prefix string
 
-var envReference = regexp.MustCompile(`%[^%]+%`)
+var envReference = lazyregexp.New(`%[^%]+%`)
 
 // path gives the Linux path of a Windows path on drive C:, in which a few of the machine's
 // variables may stand. Wine's names have no case, so an existing name is found whatever its case.

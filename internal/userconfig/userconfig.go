@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -17,6 +16,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/envctl/envctl/internal/egress"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/internal/secret"
 )
 
@@ -46,7 +46,7 @@ type File struct {
 var (
 	fileSchema    = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "network"}}}
 	networkSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "ca_file"}, {Name: "keychain"}, {Name: "proxy"}, {Name: "no_proxy"}}}
-	login         = regexp.MustCompile(`://[^"\n]*@`)
+	login         = lazyregexp.New(`://[^"\n]*@`)
 )
 
 // Read reads the file at path. One that is not there is an empty Config.

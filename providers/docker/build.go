@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/docker/docker/api/types/build"
@@ -12,6 +11,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -19,8 +19,8 @@ import (
 const lastLines = 20
 
 var (
-	noNetwork = regexp.MustCompile(`(?i)temporary failure (in name resolution|resolving)|could not resolve|name or service not known|network is unreachable|could not connect to|connection timed out|unable to connect|no such host|EAI_AGAIN|bad address|i/o timeout|dial tcp|failed to fetch|unable to locate package`)
-	lostImage = regexp.MustCompile(`(?i)no such (image|container)|unable to find image|image not found`)
+	noNetwork = lazyregexp.New(`(?i)temporary failure (in name resolution|resolving)|could not resolve|name or service not known|network is unreachable|could not connect to|connection timed out|unable to connect|no such host|EAI_AGAIN|bad address|i/o timeout|dial tcp|failed to fetch|unable to locate package`)
+	lostImage = lazyregexp.New(`(?i)no such (image|container)|unable to find image|image not found`)
 )
 
 // build makes the image ref. It is tagged as the last thing, so that an image that was built halfway is

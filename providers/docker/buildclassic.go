@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +15,11 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/providers"
 )
 
-var buildStep = regexp.MustCompile(`^Step (\d+)/(\d+) : (.*)`)
+var buildStep = lazyregexp.New(`^Step (\d+)/(\d+) : (.*)`)
 
 // classicBuild sends the whole context and follows the build to its end.
 func (p *Provider) classicBuild(ctx context.Context, j recipe, opts build.ImageBuildOptions) (*tail, error) {

@@ -5,10 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 )
@@ -17,7 +17,7 @@ import (
 // tagged with the identity that was planned, which is known without the values of secrets.
 const BuildPart = "build"
 
-var buildIdentity = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var buildIdentity = lazyregexp.New(`^[0-9a-f]{32}$`)
 
 // BuildIdentity is the hash of all that an image is built from, 32 hex digits: the context without what
 // .dockerignore leaves out, the Dockerfile, target, arguments, secrets, platform and the locked base images. The

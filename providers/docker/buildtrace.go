@@ -3,7 +3,6 @@ package docker
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -12,10 +11,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // kitStep is how BuildKit names a step: [STAGE 2/5] RUN make.
-var kitStep = regexp.MustCompile(`^\[(.*?) ?(\d+)/(\d+)\] (.*)$`)
+var kitStep = lazyregexp.New(`^\[(.*?) ?(\d+)/(\d+)\] (.*)$`)
 
 // trace follows what BuildKit does. It runs stages at once, so each step's lines are kept apart.
 type trace struct {
@@ -166,7 +166,7 @@ func (t *trace) tail() *tail {
 	return &last
 }
 
-var syntaxDirective = regexp.MustCompile(`(?i)^#\s*syntax\s*=\s*(\S+)\s*$`)
+var syntaxDirective = lazyregexp.New(`(?i)^#\s*syntax\s*=\s*(\S+)\s*$`)
 
 // explainSyntax says of a build that failed before its first step that its syntax line needs a registry.
 func (d dockerfile) explainSyntax(err error, failed string) error {

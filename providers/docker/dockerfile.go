@@ -2,9 +2,10 @@ package docker
 
 import (
 	"os"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // dockerfile is a Dockerfile's lines and where its FROM instructions are: as much as is needed to pin
@@ -24,11 +25,11 @@ type from struct {
 }
 
 var (
-	escapeDirective = regexp.MustCompile("(?i)^#\\s*escape\\s*=\\s*([`\\\\])\\s*$")
-	heredoc         = regexp.MustCompile(`<<-?\s*["']?([A-Za-z_]\w*)["']?`)
-	argInstruction  = regexp.MustCompile(`(?is)^ARG\s+(.+)$`)
-	runWord         = regexp.MustCompile(`(?i)^\s*RUN\b`)
-	fromInstruction = regexp.MustCompile(`(?is)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$`)
+	escapeDirective = lazyregexp.New("(?i)^#\\s*escape\\s*=\\s*([`\\\\])\\s*$")
+	heredoc         = lazyregexp.New(`<<-?\s*["']?([A-Za-z_]\w*)["']?`)
+	argInstruction  = lazyregexp.New(`(?is)^ARG\s+(.+)$`)
+	runWord         = lazyregexp.New(`(?i)^\s*RUN\b`)
+	fromInstruction = lazyregexp.New(`(?is)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$`)
 )
 
 // parseDockerfile finds the base images. Args are the build's own, which displace the defaults of ARG.

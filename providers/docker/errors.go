@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // PortTakenError says that a port that a container was to publish is held by something else.
@@ -71,10 +72,10 @@ func (p *Provider) explain(err error) error {
 }
 
 // engineStops is what of an engine's end reaches its clients, beside their own errors.
-var engineStops = regexp.MustCompile(`(?:EOF|transport is closing: unavailable)(?:\n|$)`)
+var engineStops = lazyregexp.New(`(?:EOF|transport is closing: unavailable)(?:\n|$)`)
 
 // diskFull is what engines, and the programs of a build, say of a disk that is full.
-var diskFull = regexp.MustCompile(`(?i)no space left on device|disk quota exceeded|not enough space on the disk`)
+var diskFull = lazyregexp.New(`(?i)no space left on device|disk quota exceeded|not enough space on the disk`)
 
 func isDialError(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
@@ -82,8 +83,8 @@ func isDialError(err error) bool {
 }
 
 var (
-	portTaken  = regexp.MustCompile(`(?i)port is already allocated|address already in use|ports are not available|access a socket in a way forbidden`)
-	portNumber = regexp.MustCompile(`:(\d+)(?:/\w+)?(?:\s|:|$)`)
+	portTaken  = lazyregexp.New(`(?i)port is already allocated|address already in use|ports are not available|access a socket in a way forbidden`)
+	portNumber = lazyregexp.New(`:(\d+)(?:/\w+)?(?:\s|:|$)`)
 )
 
 // asPortTaken gives a *PortTakenError for the ways in which engines say that a port is taken, and any

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -42,7 +42,7 @@ const (
 // maxPart is how long a part's value may be in a label.
 const maxPart = 64
 
-var notName = regexp.MustCompile(`[^a-z0-9_.-]+`)
+var notName = lazyregexp.New(`[^a-z0-9_.-]+`)
 
 // slug gives the form in which a name may stand in the names of Docker's objects.
 func slug(s string) string {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -115,7 +115,7 @@ func (p *Provider) observed(ctx context.Context, containers []container.Summary,
 	return all, nil
 }
 
-var exitCode = regexp.MustCompile(`\((\d+)\)`)
+var exitCode = lazyregexp.New(`\((\d+)\)`)
 
 // stateOf reads a list entry's state and status, such as "exited" and "Exited (137) 3 minutes ago". A
 // container is started last, after all that belongs in it was copied, so one that never was is incomplete.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"github.com/envctl/envctl/internal/event"
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // message is one line of what an engine says while it pulls or builds.
@@ -108,11 +108,11 @@ func (p *Provider) pullOnce(ctx context.Context, ref, platform, header string, r
 }
 
 var (
-	mayPass     = regexp.MustCompile(`(?i)timeout|connection reset|unexpected EOF|TLS handshake|temporary failure|no route to host|50[0234] |received unexpected HTTP status: 5`)
-	rateLimited = regexp.MustCompile(`(?i)toomanyrequests|rate limit|HTTP 429|too many requests`)
-	refused     = regexp.MustCompile(`(?i)unauthorized|authentication required|access .*denied|: denied|no basic auth`)
-	noPlatform  = regexp.MustCompile(`(?i)no matching manifest|does not match the specified platform|does not provide the specified platform`)
-	unknown     = regexp.MustCompile(`(?i)manifest unknown|not found`)
+	mayPass     = lazyregexp.New(`(?i)timeout|connection reset|unexpected EOF|TLS handshake|temporary failure|no route to host|50[0234] |received unexpected HTTP status: 5`)
+	rateLimited = lazyregexp.New(`(?i)toomanyrequests|rate limit|HTTP 429|too many requests`)
+	refused     = lazyregexp.New(`(?i)unauthorized|authentication required|access .*denied|: denied|no basic auth`)
+	noPlatform  = lazyregexp.New(`(?i)no matching manifest|does not match the specified platform|does not provide the specified platform`)
+	unknown     = lazyregexp.New(`(?i)manifest unknown|not found`)
 )
 
 // pullError says what to do about a pull that failed.

@@ -3,25 +3,26 @@ package docker
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // starts says by the path of its socket which program an engine is part of, and what starts it. The first that fits counts.
 var starts = []struct {
-	path  *regexp.Regexp // with the name of an instance, where the program has several
-	usual string         // the instance that needs no naming
-	how   string         // %s is where the instance's name goes, with a space before it
+	path  *lazyregexp.Regexp // with the name of an instance, where the program has several
+	usual string             // the instance that needs no naming
+	how   string             // %s is where the instance's name goes, with a space before it
 }{
-	{regexp.MustCompile(`/\.orbstack/`), "", "start OrbStack (`orb start`)"},
-	{regexp.MustCompile(`/\.?colima/(?:([\w.-]+)/)?docker\.sock$`), "default", "start Colima (`colima start%s`)"},
-	{regexp.MustCompile(`/\.rd/`), "", "start Rancher Desktop (`rdctl start`)"},
-	{regexp.MustCompile(`/\.lima/([\w.-]+)/`), "", "start Lima's machine (`limactl start%s`)"},
-	{regexp.MustCompile(`/\.docker/(?:run|desktop)/|dockerDesktop|/docker-desktop/`), "", "start Docker Desktop"},
-	{regexp.MustCompile(`^/run/podman/`), "", "start Podman's API (`systemctl start podman.socket`)"},
-	{regexp.MustCompile(`^/run/user/\d+/podman/`), "", "start Podman's API (`systemctl --user start podman.socket`)"},
-	{regexp.MustCompile(`podman`), "", "start Podman's machine (`podman machine start`)"},
-	{regexp.MustCompile(`^/run/user/\d+/docker\.sock$`), "", "start Docker (`systemctl --user start docker`)"},
+	{lazyregexp.New(`/\.orbstack/`), "", "start OrbStack (`orb start`)"},
+	{lazyregexp.New(`/\.?colima/(?:([\w.-]+)/)?docker\.sock$`), "default", "start Colima (`colima start%s`)"},
+	{lazyregexp.New(`/\.rd/`), "", "start Rancher Desktop (`rdctl start`)"},
+	{lazyregexp.New(`/\.lima/([\w.-]+)/`), "", "start Lima's machine (`limactl start%s`)"},
+	{lazyregexp.New(`/\.docker/(?:run|desktop)/|dockerDesktop|/docker-desktop/`), "", "start Docker Desktop"},
+	{lazyregexp.New(`^/run/podman/`), "", "start Podman's API (`systemctl start podman.socket`)"},
+	{lazyregexp.New(`^/run/user/\d+/podman/`), "", "start Podman's API (`systemctl --user start podman.socket`)"},
+	{lazyregexp.New(`podman`), "", "start Podman's machine (`podman machine start`)"},
+	{lazyregexp.New(`^/run/user/\d+/docker\.sock$`), "", "start Docker (`systemctl --user start docker`)"},
 }
 
 // howToStart says what may bring the engine at host to answer, on a computer with the system goos.

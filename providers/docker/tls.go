@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/docker/docker/client"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // tlsFiles say how an engine on TCP is spoken to. The zero value is without TLS.
@@ -97,6 +98,6 @@ func (t tlsFiles) trouble(err error) string {
 }
 
 var (
-	tlsOnly            = regexp.MustCompile(`Error response from daemon: Client sent an HTTP request to an HTTPS server`)
-	refusesCertificate = regexp.MustCompile(`tls: (?:certificate required|bad certificate|unknown certificate)`)
+	tlsOnly            = lazyregexp.New(`Error response from daemon: Client sent an HTTP request to an HTTPS server`)
+	refusesCertificate = lazyregexp.New(`tls: (?:certificate required|bad certificate|unknown certificate)`)
 )
