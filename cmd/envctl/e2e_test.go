@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/envctl/envctl/internal/cli"
 	"github.com/envctl/envctl/internal/sandbox/sandboxtest"
@@ -30,11 +33,30 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		os.Exit(cli.Main(context.Background(), "0.0.0-test", os.Args[1:], cli.IO{
+		code := cli.Main(context.Background(), "0.0.0-test", os.Args[1:], cli.IO{
 			In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.LookupEnv, Dir: dir,
-		}))
+		})
+		if err := leaked(); err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines that nobody waited for:", err)
+			code = 99
+		}
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
+}
+
+// leaked gives what a command left running in its process. Nothing ends a read of standard input but its end, so nobody
+// waits for those that do that alone.
+func leaked() error {
+	const module = "github.com/envctl/envctl/"
+	var reads []goleak.Option
+	for _, f := range []string{
+		"internal/cli.(*app).ask.func1", "internal/cli.(*evaluator).console.func1",
+		"providers/docker.(*Provider).exec.func1", "providers/windows.(*conn).exec.func1",
+	} {
+		reads = append(reads, goleak.IgnoreAnyFunction(module+f))
+	}
+	return goleak.Find(reads...)
 }
 
 // env is one folder with a spec, and the state folder and instance that go with it.

@@ -377,3 +377,20 @@ func TestPortsFollowTheTable(t *testing.T) {
 		t.Errorf("a connection that was open: %q, %v", got, err)
 	}
 }
+
+// TestServeHeedsItsContext: also while nobody speaks at the other end.
+func TestServeHeedsItsContext(t *testing.T) {
+	here, inside := net.Pipe()
+	defer here.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, inside) }()
+	cancel()
+	select {
+	case <-served:
+	case <-time.After(20 * time.Second):
+		t.Error("it goes on after its context ended")
+		inside.Close()
+		<-served
+	}
+}

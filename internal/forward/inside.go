@@ -51,6 +51,8 @@ func Serve(ctx context.Context, conn net.Conn) error {
 	config := &ssh.ServerConfig{NoClientAuth: true}
 	config.AddHostKey(signer)
 	client := heard.On(conn)
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
 	sc, channels, requests, err := ssh.NewServerConn(client, config)
 	if err != nil {
 		return errors.Join(err, conn.Close())
@@ -59,11 +61,9 @@ func Serve(ctx context.Context, conn net.Conn) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { ssh.DiscardRequests(requests) }) // which answers them
 	wg.Go(func() { client.Watch(ctx, dead, func() { _ = sc.Close() }) })
-	stop := context.AfterFunc(ctx, func() { _ = sc.Close() })
 	for nc := range channels {
 		wg.Go(func() { direct(ctx, nc) })
 	}
-	stop()
 	cancel()
 	err = sc.Close()
 	wg.Wait()

@@ -21,6 +21,8 @@ import (
 	"github.com/envctl/envctl/envspec"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // box is a container in memory.
 type box struct {
 	has     map[string]string
@@ -75,7 +77,6 @@ type setup struct {
 
 func begin(t *testing.T, block envspec.Watch, build *envspec.Build, files ...string) *setup {
 	t.Helper()
-	t.Cleanup(func() { goleak.VerifyNone(t) })
 	s := &setup{t: t, dir: t.TempDir(), box: &box{has: map[string]string{}}}
 	for _, f := range files {
 		s.write(f, f)
