@@ -198,30 +198,35 @@ func TestCertificateLayerWithKeyCutOff(t *testing.T) {
 		}
 	})
 
-	m := windowsMachine(t)
-	put(t, m, path)
-	seal, writes := m.seal, 0
-	m.seal = func(b []byte) ([]byte, error) {
-		if writes++; writes == 3 { // the certificate's first two records are of before
-			panic(killed{})
+	// Wine has one container for all keys of PFXs, so that it is the end without another apply which shows it there.
+	for _, again := range []bool{true, false} {
+		m := windowsMachine(t)
+		put(t, m, path)
+		seal, writes := m.seal, 0
+		m.seal = func(b []byte) ([]byte, error) {
+			if writes++; writes == 3 { // the certificate's first two records are of before
+				panic(killed{})
+			}
+			return seal(b)
 		}
-		return seal(b)
+		func() {
+			defer func() { _ = recover() }()
+			m.Apply(context.Background(), guestproto.ApplyRequest{Owner: guestproto.Owner{Environment: "test", Instance: "1"}, Layers: numbered(l)}, func(guestproto.Event) {})
+		}()
+		m.seal = seal
+		_, der := keysOf(t, path, word)
+		removeCertificate(t, "my", der) // as if it had been killed a moment before
+		holds(1)
+		if again {
+			mustApply(t, m, 0, l)
+			holds(1)
+			if !inStore(t, "my", der) {
+				t.Error("the certificate is not in the store")
+			}
+		}
+		mustApply(t, m, 0)
+		holds(0)
 	}
-	func() {
-		defer func() { _ = recover() }()
-		m.Apply(context.Background(), guestproto.ApplyRequest{Owner: guestproto.Owner{Environment: "test", Instance: "1"}, Layers: numbered(l)}, func(guestproto.Event) {})
-	}()
-	m.seal = seal
-	_, der := keysOf(t, path, word)
-	removeCertificate(t, "my", der) // as it would have been killed a moment before
-	holds(1)
-	mustApply(t, m, 0, l)
-	holds(1)
-	if !inStore(t, "my", der) {
-		t.Error("the certificate is not in the store")
-	}
-	mustApply(t, m, 0)
-	holds(0)
 }
 
 func TestCertificateLayerWithKey(t *testing.T) {
