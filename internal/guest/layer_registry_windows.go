@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -240,7 +241,7 @@ func (registryKind) observe(_ context.Context, s *step) (drift, error) {
 	return p.differs(values, func(name string) (string, bool) {
 		v := s.layer.Registry.Values[name]
 		isSecret := v.Value.Sensitive || slices.ContainsFunc(v.Items, func(t secret.Text) bool { return t.Sensitive })
-		return "values." + name, isSecret
+		return "values." + cmp.Or(name, "(default)"), isSecret
 	})
 }
 

@@ -193,11 +193,12 @@ func TestRegistryLayer(t *testing.T) {
 	k.SetStringsValue("List", []string{"a", "c"})
 	k.SetStringValue("Big", "5000000000")
 	k.SetDWordValue("Neg", 2)
+	k.SetDWordValue("", 17)
 	k.SetBinaryValue("Bin", nil)
-	if d := driftOf(t, m); d[had.ID()] != `value "Big" was changed; value "Bin" was changed; value "Host" is gone, and 3 more` {
+	if d := driftOf(t, m); d[had.ID()] != `value "" was changed; value "Big" was changed; value "Bin" was changed, and 4 more` {
 		t.Errorf("drifted: %v", d)
 	}
-	differ(t, m, had, "values.Big.type: qword -> sz", `values.Bin: 00ff10 -> ""`, "values.Host: db -> ", "values.List: a, b -> a, c",
+	differ(t, m, had, "values.(default): 16 -> 17", "values.Big.type: qword -> sz", `values.Bin: 00ff10 -> ""`, "values.Host: db -> ", "values.List: a, b -> a, c",
 		"values.Neg: 4294967295 -> 2", "values.Port: (sensitive) -> ")
 	deleteTree(registry.LOCAL_MACHINE, root+`\New\Deep`, registry.WOW64_64KEY)
 	if o := observed(t, m); o.Drifted[deep.ID()] != "the key is gone" || len(o.Differences[deep.ID()]) != len(values) {

@@ -25,17 +25,22 @@ func parts(l guestproto.Layer) map[string]string {
 	return shown
 }
 
-// flatten takes a JSON value apart. An object with a "value" is a text or a registry value, and has its name.
+// flatten takes a JSON value apart. A text has the name of what holds it, and so has a registry value, whose type
+// stands beside it.
 func flatten(to map[string]string, name string, v any, hidden bool) {
 	switch v := v.(type) {
 	case map[string]any:
-		hidden = hidden || v["sensitive"] == true
+		if text, ok := v["value"].(string); ok {
+			flatten(to, name, text, hidden || v["sensitive"] == true)
+			return
+		}
+		_, typed := v["type"].(string)
 		for key, inner := range v {
-			under := strings.TrimPrefix(name+"."+key, ".")
-			if key == "sensitive" {
-				continue
+			if key == "" { // a registry key's default value
+				key = "(default)"
 			}
-			if key == "value" && name != "" {
+			under := strings.TrimPrefix(name+"."+key, ".")
+			if typed && key == "value" {
 				under = name
 			}
 			flatten(to, under, inner, hidden)
