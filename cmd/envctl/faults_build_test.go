@@ -3,38 +3,15 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
 
-// upKilled runs up and kills it once it has printed a line that holds word.
-func (e *env) upKilled(word string) {
-	e.t.Helper()
-	cmd := e.command("up")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		e.t.Fatal(err)
-	}
-	var all strings.Builder
-	killed := false
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		fmt.Fprintln(&all, lines.Text())
-		if !killed && strings.Contains(lines.Text(), word) {
-			killed = true
-			_ = cmd.Process.Kill()
-		}
-	}
-	_ = cmd.Wait() // killed
-	if !killed {
-		e.t.Fatalf("up never said %q:\n%s", word, all.String())
-	}
-}
+// kill is for upUntil.
+func kill(up *os.Process) { _ = up.Kill() }
 
 // stays holds that nothing of an environment is on the engine now, and that nothing comes: an engine goes on with what
 // a killed up asked of it.
@@ -71,7 +48,7 @@ container "app" {
 }
 `, name, name))
 		began := time.Now()
-		e.upKilled("RUN sleep 60")
+		e.upUntil("RUN sleep 60", kill)
 		e.must("down", "--volumes")
 		stays(t, name, all)
 		took := time.Since(began)
@@ -81,13 +58,13 @@ container "app" {
 
 		// In the middle of a step that makes something, and of one that is quick.
 		for _, word := range []string{"RUN dd", "RUN echo", "to create"} {
-			e.upKilled(word)
+			e.upUntil(word, kill)
 			e.must("down", "--volumes")
 			stays(t, name, all)
 		}
 
 		// Images that were to stay, half made ones too, go with the next down.
-		e.upKilled("RUN sleep 60")
+		e.upUntil("RUN sleep 60", kill)
 		e.must("down", "--keep-images")
 		stays(t, name, withoutImages)
 		e.must("down")

@@ -229,7 +229,7 @@ container "slow" {
 		c := with(t, newContainerEnv(t))
 		c.write("env.envctl.hcl", strings.Replace(slow, "LIMIT", test.limit, 1))
 		began := time.Now()
-		said, code := c.upUntil("not ready yet", c.leap)
+		said, code := c.upUntil("not ready yet", func(*os.Process) { c.leap() })
 		took := time.Since(began)
 		if code != test.code || !strings.Contains(said, test.says) || took < test.least || took > test.most {
 			t.Errorf("%s: exit code %d after %s:\n%s", test.name, code, took, said)
@@ -257,7 +257,7 @@ func clockAndLock(c *clocked) {
 	})
 	c.set(-400 * day)
 	began := time.Now()
-	said, code := c.upUntil("Waiting for another run", func() {
+	said, code := c.upUntil("Waiting for another run", func(*os.Process) {
 		c.leap()
 		docker(t, "exec", id, "touch", "/go")
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 // upUntil runs up, calls then once it has printed a line that holds word, and gives what it said and its exit code.
-func (e *env) upUntil(word string, then func()) (said string, code int) {
+func (e *env) upUntil(word string, then func(up *os.Process)) (said string, code int) {
 	e.t.Helper()
 	cmd := e.command("up")
 	out, err := cmd.StderrPipe()
@@ -34,7 +34,7 @@ func (e *env) upUntil(word string, then func()) (said string, code int) {
 		fmt.Fprintln(&all, lines.Text())
 		if !called && strings.Contains(lines.Text(), word) {
 			called = true
-			then()
+			then(cmd.Process)
 		}
 	}
 	var exit *exec.ExitError
@@ -83,7 +83,7 @@ output "web" { value = container.web.port.http.port }
 	e.must("down")
 	e.write("env.envctl.hcl", fmt.Sprintf(spec, uniqueName()))
 	began := time.Now()
-	said, code := e.upUntil("RUN sleep", func() {
+	said, code := e.upUntil("RUN sleep", func(*os.Process) {
 		thief, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +138,7 @@ container "second" {
 	took := time.Since(began)
 	e.must("down")
 	docker(t, "tag", "debian:trixie-slim", image)
-	says(e.upUntil("not ready yet", func() { docker(t, "rmi", image) }))
+	says(e.upUntil("not ready yet", func(*os.Process) { docker(t, "rmi", image) }))
 	docker(t, "tag", "debian:trixie-slim", image)
 	t.Cleanup(func() { docker(t, "rmi", image) })
 	e.must("up")
@@ -160,7 +160,7 @@ func TestFaultTwoUps(t *testing.T) {
 		id = strings.Join(ids, "")
 		return len(ids) == 1, "no container"
 	})
-	said, code := e.upUntil("Waiting for another run", func() { docker(t, "exec", id, "touch", "/go") })
+	said, code := e.upUntil("Waiting for another run", func(*os.Process) { docker(t, "exec", id, "touch", "/go") })
 	if err := first.Wait(); err != nil || code != 0 {
 		t.Errorf("the first: %v; the second: exit code %d\n%s", err, code, said)
 	}

@@ -214,7 +214,7 @@ func TestFaultEngineRestarts(t *testing.T) {
 		t.Run(fmt.Sprint(c.when, " ", c.with, " ", c.kit), func(t *testing.T) {
 			e.vars = []string{"DOCKER_HOST=" + o.host(), "DOCKER_BUILDKIT=" + c.kit}
 			began := time.Now()
-			said, code := e.upUntil(c.when, func() { began = time.Now(); o.stop(c.with) })
+			said, code := e.upUntil(c.when, func(*os.Process) { began = time.Now(); o.stop(c.with) })
 			noticed := time.Since(began)
 			if code != 1 || !strings.Contains(said, "went away") && !strings.Contains(said, "start Docker") && !strings.Contains(said, "with the engine") {
 				t.Errorf("exit code %d, and it does not say what happened:\n%s", code, said)

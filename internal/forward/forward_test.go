@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 func TestMain(m *testing.M) {
@@ -93,7 +95,7 @@ type running struct {
 
 func run(t testing.TB, e *engine, to string) *running {
 	t.Helper()
-	port := freePort(t)
+	port := nettest.FreePort(t)
 	r := &running{address: fmt.Sprintf("127.0.0.1:%d", port), states: make(chan State, 1000), ended: make(chan error, 1)}
 	r.Forwarder = &Forwarder{Connect: e.connect, Log: slog.New(slog.DiscardHandler), Changed: func(s State) { r.states <- s }}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -130,30 +132,8 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
-	l := listen(t)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // serve has handle speak with each connection, and gives its address.
-func serve(t testing.TB, handle func(*net.TCPConn)) string {
-	t.Helper()
-	l := listen(t)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { defer c.Close(); handle(c.(*net.TCPConn)) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return l.Addr().String()
-}
+func serve(t testing.TB, handle func(*net.TCPConn)) string { return nettest.Serve(t, handle).String() }
 
 func dial(t testing.TB, address string) *net.TCPConn {
 	t.Helper()
@@ -240,7 +220,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 }
 
 func TestARefusalIsSeenAsOne(t *testing.T) {
-	r := run(t, newEngine(t), fmt.Sprintf("127.0.0.1:%d", freePort(t)))
+	r := run(t, newEngine(t), fmt.Sprintf("127.0.0.1:%d", nettest.FreePort(t)))
 	c, err := net.Dial("tcp", r.address)
 	if err == nil { // else the reset came before the connection was ours
 		defer c.Close()
@@ -343,7 +323,7 @@ func TestItEndsWithTheEnvironment(t *testing.T) {
 		c.Close()
 		t.Error("it listens on")
 	}
-	r.Listen(t.Context(), Table{Ports: []Port{{freePort(t), "x:1"}}}) // and starts nothing any more: see goleak
+	r.Listen(t.Context(), Table{Ports: []Port{{nettest.FreePort(t), "x:1"}}}) // and starts nothing any more: see goleak
 }
 
 func TestPortsFollowTheTable(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/envctl/envctl/internal/nettest"
 )
 
 // What makes the test's own program the process of a forward: its folder, and the engine's address, or "gone".
@@ -69,7 +71,7 @@ func (p Process) pid(t *testing.T) int {
 func TestAProcessIsKeptReplacedAndEnded(t *testing.T) {
 	e, to := newEngine(t), serve(t, answering)
 	p := newProcess(t, e.l.Addr().String())
-	port := freePort(t)
+	port := nettest.FreePort(t)
 	reach := func() {
 		t.Helper()
 		if got, err := exchange(dial(t, fmt.Sprintf("127.0.0.1:%d", port)), "all"); err != nil || got != "got all" {
@@ -94,7 +96,7 @@ func TestAProcessIsKeptReplacedAndEnded(t *testing.T) {
 	first := p.pid(t)
 	reach()
 
-	table.Ports = append(table.Ports, Port{freePort(t), to})
+	table.Ports = append(table.Ports, Port{nettest.FreePort(t), to})
 	ensure()
 	if now := p.pid(t); now != first {
 		t.Errorf("with another port process %d became %d", first, now)
@@ -152,10 +154,10 @@ func TestWhyAProcessIsNotThereIsSaid(t *testing.T) {
 		}
 	})
 	t.Run("the engine does not answer", func(t *testing.T) {
-		p := newProcess(t, fmt.Sprintf("127.0.0.1:%d", freePort(t)))
+		p := newProcess(t, fmt.Sprintf("127.0.0.1:%d", nettest.FreePort(t)))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		err := p.Ensure(ctx, Table{Ports: []Port{{freePort(t), "x:1"}}})
+		err := p.Ensure(ctx, Table{Ports: []Port{{nettest.FreePort(t), "x:1"}}})
 		if err == nil || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), p.Dir.LogPath()) {
 			t.Errorf("error %v", err)
 		}
