@@ -79,7 +79,15 @@ func (f *following) more(kind, text string, n int) {
 		f.mu.Lock()
 		all := fmt.Sprint(f.events)
 		f.mu.Unlock()
-		return f.count(kind, text) > n, all
+		good := f.count(kind, text) > n
+		select {
+		case <-f.read:
+			if !good {
+				f.t.Fatalf("it ended without %s %s: %s", kind, text, all)
+			}
+		default:
+		}
+		return good, all
 	})
 }
 
@@ -382,6 +390,61 @@ container "app" {
 		}
 		f.interrupt()
 	})
+}
+
+// TestUpWatchAnUpAmidRestarts: an up in its midst, which follows a container anew, and a restart of that container wait
+// for the same. Neither waits for the other, and the restart is not lost.
+func TestUpWatchAnUpAmidRestarts(t *testing.T) {
+	e := newContainerEnv(t)
+	e.write("env.envctl.hcl", `
+environment "amid" {}
+container "slow" {
+  image      = "debian:trixie-slim"
+  command    = ["perl", "-e", "$| = 1; $SIG{TERM} = sub { print qq(stopping\n); sleep 5; exit 0 }; sleep 1 while 1"]
+  stop_grace = "30s"
+  watch {
+    paths   = ["slow"]
+    sync    = "/slow"
+    restart = ["slow/**"]
+  }
+}
+container "other" {
+  build { inline = "FROM debian:trixie-slim" }
+  command = ["perl", "-e", "$| = 1; $SIG{TERM} = sub { exit 0 }; open F, '/other/main' or die 'no main'; print <F>; sleep 1 while 1"]
+  watch {
+    paths   = ["other"]
+    sync    = "/other"
+    restart = ["other/**"]
+    rebuild = ["env.envctl.hcl"]
+  }
+}
+`)
+	for _, dir := range []string{"slow", "other"} {
+		if err := os.Mkdir(filepath.Join(e.dir, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.write("slow/main", "one\n")
+	e.write("other/main", "one\n")
+	f := follow(e)
+	e.write("slow/main", "two\n")
+	eventually(t, 60*time.Second, "the slow one is being stopped", func() (bool, string) {
+		text := e.must("logs", "slow")
+		return strings.Contains(text, "stopping"), text
+	})
+	e.edit("env.envctl.hcl", `["other"]`, "[\"other\"]\n    ignore = [\"other/ignored\"]")
+	f.until("rebuild", "")
+	brought := f.count("synced", "file(s)")
+	e.write("other/main", "two\n")
+	f.more("synced", "file(s)", brought)
+	f.more("watching", "", 1)
+	eventually(t, 60*time.Second, "the other one begins again", func() (bool, string) {
+		text := e.must("logs", "other")
+		return inOrderIn(text, "one", "two"), text
+	})
+	if code := f.interrupt(); code != 0 || f.count("failed", "") > 0 {
+		t.Errorf("exit code %d: %v", code, f.events)
+	}
 }
 
 func TestUpWatchNeedsSomethingToWatch(t *testing.T) {

@@ -34,10 +34,11 @@ type followed struct {
 	node   providers.Node
 	o      providers.Observed
 	mirror *watch.Mirror // nil until there is a container
+	due    bool          // a restart that was called for and did not come to its turn
 }
 
 // newFollowed begins to listen, so that nothing is missed from now on.
-func newFollowed(w *watching, body *envspec.Container, node providers.Node) (*followed, error) {
+func newFollowed(w *watching, body *envspec.Container, node providers.Node, due bool) (*followed, error) {
 	rules, err := watch.New(body.Watch, body.Build)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", body.Addr, err)
@@ -49,7 +50,7 @@ func newFollowed(w *watching, body *envspec.Container, node providers.Node) (*fo
 	ctx, cancel := context.WithCancel(w.interrupts.stop)
 	f := &followed{
 		w: w, addr: body.Addr, rules: rules, listener: listener, cancel: cancel, ended: make(chan struct{}),
-		ready: func() {}, body: body, node: node,
+		ready: func() {}, body: body, node: node, due: due,
 	}
 	go func() {
 		defer close(f.ended)
@@ -58,10 +59,12 @@ func newFollowed(w *watching, body *envspec.Container, node providers.Node) (*fo
 	return f, nil
 }
 
-func (f *followed) close() {
+// close ends it, and reports whether a restart is due.
+func (f *followed) close() (due bool) {
 	f.cancel()
 	<-f.ended
 	_ = f.listener.Close() // it only reads
+	return f.due
 }
 
 func (f *followed) is() providers.Observed {
@@ -85,6 +88,7 @@ func (f *followed) first(ctx context.Context, o providers.Observed, report event
 	f.adopt(o)
 	began := time.Now()
 	r, err := f.mirror.Batch(ctx, watch.Batch{})
+	r.Restart, f.due = r.Restart || f.due, false
 	if err != nil {
 		report(event.Event{Type: event.Warning, Message: "watch: " + err.Error()})
 	}
@@ -105,6 +109,7 @@ func (f *followed) run(ctx context.Context) {
 		f.fail(err)
 		r, err := f.bring(ctx, b)
 		if ctx.Err() != nil {
+			f.owe(r.Restart)
 			return
 		}
 		f.fail(err)
@@ -182,7 +187,8 @@ func (f *followed) restart(ctx context.Context, why string) error {
 	f.ready()
 	o := f.is()
 	if !f.w.turn(ctx) {
-		return nil // followed no longer, as by an up of ours whose turn it is
+		f.owe(true) // followed no longer, as by an up of ours whose turn it is
+		return nil
 	}
 	defer f.w.done()
 	if ctx.Err() != nil || f.is().Handle != o.Handle {
@@ -216,6 +222,13 @@ func (f *followed) restart(ctx context.Context, why string) error {
 		}
 	}()
 	return nil
+}
+
+// owe leaves a restart to whoever follows the container next.
+func (f *followed) owe(restart bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.due = f.due || restart
 }
 
 // synced is the event of what was brought over; false where that is nothing.

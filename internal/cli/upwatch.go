@@ -85,9 +85,10 @@ func (w *watching) follow(s *session) error {
 	if len(wanted) == 0 {
 		return errors.New(`nothing to watch: no container here has a watch block; give one "watch { paths = [\"src\"], sync = \"/app\" }", an argument a line`)
 	}
+	due := map[addr.Addr]bool{}
 	for _, f := range w.all() {
 		if c := wanted[f.addr]; c == nil || !reflect.DeepEqual(c.Watch, f.body.Watch) || !reflect.DeepEqual(c.Build, f.body.Build) {
-			f.close()
+			due[f.addr] = f.close()
 			w.mu.Lock()
 			delete(w.followed, f.addr)
 			w.mu.Unlock()
@@ -101,7 +102,7 @@ func (w *watching) follow(s *session) error {
 			f.mu.Unlock()
 			continue
 		}
-		f, err := newFollowed(w, c, node)
+		f, err := newFollowed(w, c, node, due[a])
 		if err != nil {
 			return err
 		}
