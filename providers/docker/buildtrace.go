@@ -7,11 +7,9 @@ import (
 	"strings"
 	"time"
 
-	control "github.com/moby/buildkit/api/services/control"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/lazyregexp"
+	"github.com/envctl/envctl/providers/docker/kit"
 )
 
 // kitStep is how BuildKit names a step: [STAGE 2/5] RUN make.
@@ -46,17 +44,20 @@ func newTrace(report event.Sink) *trace {
 // read takes a message of the build's; those that are no trace say nothing of interest.
 func (t *trace) read(m message) {
 	var data []byte
-	var status control.StatusResponse
-	if m.ID != "moby.buildkit.trace" || json.Unmarshal(m.Aux, &data) != nil || proto.Unmarshal(data, &status) != nil {
+	if m.ID != "moby.buildkit.trace" || json.Unmarshal(m.Aux, &data) != nil {
 		return
 	}
-	for _, v := range status.GetVertexes() {
+	told, err := kit.ReadTrace(data)
+	if err != nil {
+		return
+	}
+	for _, v := range told.Vertexes {
 		t.vertex(v)
 	}
-	for _, s := range status.GetStatuses() {
+	for _, s := range told.Statuses {
 		t.status(s)
 	}
-	for _, l := range status.GetLogs() {
+	for _, l := range told.Logs {
 		t.log(l)
 	}
 }
@@ -70,10 +71,10 @@ func (t *trace) step(digest string) *kitVertex {
 	return v
 }
 
-func (t *trace) vertex(is *control.Vertex) {
-	v := t.step(is.GetDigest())
+func (t *trace) vertex(is kit.Vertex) {
+	v := t.step(is.Digest)
 	if v.name == "" {
-		v.name, v.title = is.GetName(), strings.TrimPrefix(is.GetName(), "[internal] ")
+		v.name, v.title = is.Name, strings.TrimPrefix(is.Name, "[internal] ")
 		if m := kitStep.FindStringSubmatch(v.name); m != nil {
 			// FROM is shared between builds that go on at once, under the name that one of them gave it.
 			v.title, v.counts = m[4], !strings.HasPrefix(m[4], "FROM ")
@@ -83,12 +84,12 @@ func (t *trace) vertex(is *control.Vertex) {
 			v.tail.add("[" + strings.TrimSpace(m[1]+" "+m[2]+"/"+m[3]) + "] " + m[4])
 		}
 	}
-	if is.GetStarted() != nil && !v.started {
+	if is.Started && !v.started {
 		v.started = true
 		current, total := t.position()
 		t.report(event.Event{Type: event.Progress, Message: v.title, Current: current, Total: total})
 	}
-	if is.GetCompleted() != nil && !v.done {
+	if is.Completed && !v.done {
 		v.done = true
 		t.lines(v, "\n")
 		if v.counts {
@@ -96,12 +97,12 @@ func (t *trace) vertex(is *control.Vertex) {
 		}
 	}
 	// A step that fetches is over more than once: it also is when it has found out what to fetch.
-	if is.GetCompleted() != nil && is.GetError() == "" && len(v.coming.parts) > 0 {
+	if is.Completed && is.Error == "" && len(v.coming.parts) > 0 {
 		v.coming.end()
 		t.report(v.coming.event(v.title))
 	}
 	// One that was cancelled because another failed says so, and is not what went wrong.
-	if why := is.GetError(); why != "" && (t.broken == nil || !strings.Contains(why, "context canceled")) {
+	if why := is.Error; why != "" && (t.broken == nil || !strings.Contains(why, "context canceled")) {
 		t.broken = v
 	}
 }
@@ -115,9 +116,9 @@ func (t *trace) position() (current, total int64) {
 }
 
 // status is of bytes that come or go: a layer, the context.
-func (t *trace) status(s *control.VertexStatus) {
-	v := t.step(s.GetVertex())
-	e := event.Event{Type: event.Progress, Message: v.title, Current: s.GetCurrent(), Total: s.GetTotal()}
+func (t *trace) status(s kit.Status) {
+	v := t.step(s.Vertex)
+	e := event.Event{Type: event.Progress, Message: v.title, Current: s.Current, Total: s.Total}
 	if v.coming.addKit(s) {
 		e = v.coming.event(v.title)
 	}
@@ -128,8 +129,8 @@ func (t *trace) status(s *control.VertexStatus) {
 	t.report(e)
 }
 
-func (t *trace) log(l *control.VertexLog) {
-	t.lines(t.step(l.GetVertex()), string(l.GetMsg()))
+func (t *trace) log(l kit.Log) {
+	t.lines(t.step(l.Vertex), string(l.Text))
 }
 
 // lines reports what a step printed, whole lines only: half of a secret would pass unmasked.
