@@ -83,6 +83,7 @@ type killer struct {
 	planning time.Duration // of a whole up, to its first event after the start
 	phases   map[string]int
 	took     []time.Duration // to converge, or to go
+	downs    int
 }
 
 func newKiller(e *env) *killer {
@@ -229,6 +230,7 @@ func (k *killer) goes(name string, flags ...string) {
 	began := time.Now()
 	k.must(append([]string{"down", "--volumes"}, flags...)...)
 	k.took = append(k.took, time.Since(began))
+	k.downs++
 	keep := all
 	if len(flags) > 0 {
 		keep = withoutImages
@@ -248,7 +250,7 @@ func (k *killer) figures(what string) {
 		phases = append(phases, fmt.Sprintf("%s %d", name, k.phases[name]))
 	}
 	slices.Sort(k.took)
-	left := "one down left nothing, each time"
+	left := fmt.Sprintf("one down left nothing, %d times", k.downs)
 	if k.t.Failed() {
 		left = "FAILED"
 	}
@@ -267,8 +269,8 @@ func ofEnvironment(t *testing.T, name string) (all []string) {
 	t.Helper()
 	filter := "label=dev.envctl.environment=" + name
 	for _, args := range [][]string{
-		{"ps", "-aq", "--filter", filter}, {"network", "ls", "-q", "--filter", filter},
-		{"volume", "ls", "-q", "--filter", filter}, {"images", "-aq", "--filter", filter},
+		{"ps", "-a", "--format", "{{.ID}}/{{.Names}}/{{.State}}", "--filter", filter}, {"network", "ls", "-q", "--filter", filter},
+		{"volume", "ls", "-q", "--filter", filter}, {"images", "-a", "--format", "{{.ID}}/{{.Repository}}:{{.Tag}}", "--filter", filter},
 	} {
 		for _, id := range docker(t, args...) {
 			all = append(all, args[0]+" "+id)
@@ -295,10 +297,12 @@ func TestFaultKilledContainers(t *testing.T) {
 			revision++
 		}
 		k.kill()
-		switch k.rnd.IntN(4) {
+		switch k.rnd.IntN(6) {
 		case 0: // the next kill meets what this one left
 		case 1:
 			k.goes(name, "--keep-images")
+		case 2:
+			k.goes(name)
 		default:
 			k.converges()
 		}

@@ -54,6 +54,7 @@ func (a *app) down(opts downOptions) error {
 	for _, i := range instances {
 		errs = append(errs, a.downInstance(i, opts))
 	}
+	errs = append(errs, lock.TidyEngine(a.lockDir()))
 	_ = os.Remove(a.stateDir()) // goes with the last thing in it
 	return errors.Join(errs...)
 }

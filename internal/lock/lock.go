@@ -48,7 +48,7 @@ func (l *Lock) Killed() bool { return l.killed }
 // Engine takes the lock under which host ports are allocated, one for all environments whose state lies
 // under dir.
 func Engine(ctx context.Context, dir, command string, waiting func(Holder)) (*Lock, error) {
-	return Acquire(ctx, filepath.Join(dir, "engine.lock"), command, waiting)
+	return Acquire(ctx, enginePath(dir), command, waiting)
 }
 
 // Instance takes the lock of one instance of an environment, under which it is planned and changed. It
@@ -63,6 +63,18 @@ func Begun(dir, environment, instance string) bool {
 	_, err := os.Stat(instancePath(dir, environment, instance))
 	return err == nil
 }
+
+// TidyEngine removes what a run left of the engine's lock that was killed while it had it.
+func TidyEngine(dir string) error {
+	path := enginePath(dir)
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // there is nothing to tidy
+	}
+	l, err := try(path, "")
+	return errors.Join(err, l.Release())
+}
+
+func enginePath(dir string) string { return filepath.Join(dir, "engine.lock") }
 
 func instancePath(dir, environment, instance string) string {
 	return filepath.Join(dir, environment+"-"+instance+".lock")

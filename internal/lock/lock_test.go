@@ -83,18 +83,23 @@ func TestOneAtATime(t *testing.T) {
 }
 
 func TestEndsWithItsProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "l.lock")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "engine.lock")
 	if os.Getenv("LOCK_TEST_PATH") != "" {
 		if _, err := lock.Acquire(t.Context(), os.Getenv("LOCK_TEST_PATH"), "", nil); err != nil {
 			t.Fatal(err)
 		}
 		os.Exit(0) // as a killed process would: without releasing
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestEndsWithItsProcess$")
-	cmd.Env = append(os.Environ(), "LOCK_TEST_PATH="+path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	kill := func() {
+		t.Helper()
+		cmd := exec.Command(os.Args[0], "-test.run=^TestEndsWithItsProcess$")
+		cmd.Env = append(os.Environ(), "LOCK_TEST_PATH="+path)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
+	kill()
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("the dead process left no lock file, so this shows nothing: %v", err)
 	}
@@ -115,7 +120,20 @@ func TestEndsWithItsProcess(t *testing.T) {
 	if l.Killed() {
 		t.Error("one that gave it up was not killed")
 	}
+	if err := lock.TidyEngine(dir); err != nil {
+		t.Error(err)
+	}
+	if _, held := lock.Held(path); !held {
+		t.Error("tidying took a lock away that is held")
+	}
 	if err := l.Release(); err != nil {
 		t.Fatal(err)
+	}
+	kill()
+	if err := lock.TidyEngine(dir); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

@@ -20,7 +20,7 @@ const lastLines = 20
 
 var (
 	noNetwork = lazyregexp.New(`(?i)temporary failure (in name resolution|resolving)|could not resolve|name or service not known|network is unreachable|could not connect to|connection timed out|unable to connect|no such host|EAI_AGAIN|bad address|i/o timeout|dial tcp|failed to fetch|unable to locate package`)
-	lostImage = lazyregexp.New(`(?i)no such (image|container)|unable to find image|image not found`)
+	lostImage = lazyregexp.New(`(?i)no such (image|container)|unknown parent image|unable to find image|image not found`)
 )
 
 // build makes the image ref. It is tagged as the last thing, so that an image that was built halfway is

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	settled    = time.Second            // how long nothing may have changed
+	settled    = time.Second            // how long nothing may have changed; longer on an engine that is slow to answer
 	settleLook = 100 * time.Millisecond // between looks
 	settleMost = 30 * time.Second       // after which one goes on whatever it is
 )
@@ -25,14 +25,16 @@ func (p *Provider) Settle(ctx context.Context, i providers.Instance) error {
 	var seen []string
 	began := time.Now()
 	for since := began; ; {
+		asked := time.Now()
 		now, building, err := p.sight(ctx, i)
 		if err != nil {
 			return p.explain(err)
 		}
+		quiet := max(settled, 10*time.Since(asked))
 		if building || !slices.Equal(now, seen) {
 			seen, since = now, time.Now()
 		}
-		if time.Since(since) >= settled || time.Since(began) >= settleMost {
+		if time.Since(since) >= quiet || time.Since(began) >= settleMost {
 			return nil
 		}
 		if err := wait(ctx, settleLook); err != nil {
@@ -41,7 +43,8 @@ func (p *Provider) Settle(ctx context.Context, i providers.Instance) error {
 	}
 }
 
-// sight is all that there is of an instance, with the steps of its environment's builds, and whether one of these runs.
+// sight is all that there is of an instance, with the steps of its environment's builds, and whether any of these is at
+// work: a container that has ended may be on its way into an image.
 func (p *Provider) sight(ctx context.Context, i providers.Instance) (all []string, building bool, err error) {
 	things, err := p.Leftovers(ctx, i)
 	if err != nil {
@@ -52,7 +55,7 @@ func (p *Provider) sight(ctx context.Context, i providers.Instance) (all []strin
 	}
 	containers, images, err := p.steps(ctx, i.Environment)
 	for _, c := range containers {
-		all, building = append(all, "step "+c.ID), building || c.State == container.StateRunning
+		all, building = append(all, "step "+c.ID), true
 	}
 	for _, img := range images {
 		all = append(all, "step "+img.ID)
