@@ -62,7 +62,7 @@ container "bad" {
   image   = "debian:trixie-slim"
   command = ["sh", "-c", "echo it has no config >&2; exit 3"]
   ready {
-    exec     = ["true"]
+    exec     = ["false"]
     interval = "1s"
   }
 }
