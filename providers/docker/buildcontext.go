@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -122,11 +123,15 @@ func (c *buildContext) walk(visit func(entry) error) error {
 	} else if !is.IsDir() {
 		return fmt.Errorf("the build's context %s is not a folder", c.dir)
 	}
-	return filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == c.dir {
+	dir, err := filepath.EvalSymlinks(c.dir) // a link to a folder would not be walked
+	if err != nil {
+		return fmt.Errorf("the build's context: %w", err)
+	}
+	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || at == dir {
 			return err
 		}
-		rel, err := filepath.Rel(c.dir, path)
+		rel, err := filepath.Rel(dir, at)
 		if err != nil {
 			return err
 		}
@@ -135,7 +140,7 @@ func (c *buildContext) walk(visit func(entry) error) error {
 			return err
 		}
 		if ignored {
-			if d.IsDir() && !matcher.Exclusions() {
+			if d.IsDir() && !mayHold(matcher, rel) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -149,17 +154,37 @@ func (c *buildContext) walk(visit func(entry) error) error {
 		case info.Mode().IsRegular():
 			e.size = info.Size()
 			e.open = func() (io.ReadCloser, int64, error) {
-				f, err := os.Open(path)
+				f, err := os.Open(at)
 				return f, info.Size(), err
 			}
 		case info.Mode()&fs.ModeSymlink != 0:
-			if e.link, err = os.Readlink(path); err != nil {
+			if e.link, err = os.Readlink(at); err != nil {
 				return err
 			}
 		case !info.IsDir():
 			return nil // sockets and the like are nothing that an image could hold
 		}
 		return visit(e)
+	})
+}
+
+// mayHold reports whether an ignored folder may hold what an exception keeps. One that cannot, as node_modules often, is not
+// looked through.
+func mayHold(matcher *patternmatcher.PatternMatcher, dir string) bool {
+	folders := strings.Split(filepath.ToSlash(dir), "/")
+	return slices.ContainsFunc(matcher.Patterns(), func(p *patternmatcher.Pattern) bool {
+		if !p.Exclusion() {
+			return false
+		}
+		for i, want := range strings.Split(filepath.ToSlash(p.String()), "/") {
+			if i == len(folders) || strings.Contains(want, "**") {
+				return true
+			}
+			if ok, err := path.Match(want, folders[i]); err == nil && !ok {
+				return false
+			}
+		}
+		return true // it keeps one of the folders above
 	})
 }
 

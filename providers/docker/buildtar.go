@@ -30,8 +30,10 @@ func (c *buildContext) tar(out io.Writer, text string) error {
 	if err != nil {
 		return err
 	}
+	shown := false // to COPY
 	for _, e := range entries {
 		if e.path == ".dockerignore" {
+			shown = true
 			continue // follows below
 		}
 		if err := e.tar(w); err != nil {
@@ -40,7 +42,7 @@ func (c *buildContext) tar(out io.Writer, text string) error {
 	}
 	// The engine drops the Dockerfile from what COPY sees where .dockerignore names it.
 	ignore := c.ignore + "\n" + sentDockerfile + "\n"
-	if c.ignore == "" {
+	if !shown {
 		ignore += ".dockerignore\n"
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.more)) {
