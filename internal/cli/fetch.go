@@ -6,6 +6,7 @@ import (
 
 	"github.com/adrg/xdg"
 
+	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/fetch"
 )
 
@@ -22,7 +23,9 @@ func (w *world) fetched(ctx context.Context) (*fetch.Cache, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.cache = fetch.New(fetch.Options{Dir: filepath.Join(w.cacheDir(), "files"), Transport: way})
+		w.cache = fetch.New(fetch.Options{
+			Dir: filepath.Join(w.cacheDir(), "files"), Transport: way, Remedy: egress.Remedy(w.configPath(), net),
+		})
 	}
 	return w.cache, nil
 }

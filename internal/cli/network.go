@@ -1,17 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/adrg/xdg"
 	"github.com/hashicorp/hcl/v2"
@@ -168,26 +165,17 @@ func plainError(err error) string {
 	return err.Error()
 }
 
-// systemKeychain is where a company's device management puts its CAs.
-const systemKeychain = "/Library/Keychains/System.keychain"
-
 // keychain gives the authorities in the macOS system keychain; elsewhere a warning says that there is none.
 func keychain(ctx context.Context, at hcl.Range) ([]byte, *hcl.Diagnostic) {
 	if runtime.GOOS != "darwin" {
 		return nil, &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "No keychain here", Subject: &at,
 			Detail: "Only macOS has a system keychain. Name the CA's certificate with ca_file on this computer."}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "security", "find-certificate", "-a", "-p", systemKeychain)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.Output()
+	text, err := egress.Keychain(ctx)
 	if err != nil {
-		return nil, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "The keychain cannot be read", Subject: &at,
-			Detail: fmt.Sprintf("security find-certificate: %v: %s", err, strings.TrimSpace(said.String()))}
+		return nil, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "The keychain cannot be read", Subject: &at, Detail: err.Error()}
 	}
-	return egress.Authorities(out), nil
+	return text, nil
 }
 
 // proxyLogin is the name under which the logins of proxies have a version, as credentials have one.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -127,6 +129,48 @@ func TestCA(t *testing.T) {
 	}
 	if string(egress.Authorities([]byte(one))) != one {
 		t.Error("a CA is not one")
+	}
+}
+
+// TestKeychain puts a command in the place of macOS's that prints what that does: certificates one after the other, of
+// authorities and of others, some twice.
+func TestKeychain(t *testing.T) {
+	p := egresstest.Start(t, "127.0.0.1", "")
+	leaf, _ := p.Certificate("com.apple.systemdefault")
+	public := (&egress.Settings{}).Bundle("")
+	dir := t.TempDir()
+	damaged := "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+	if err := os.WriteFile(filepath.Join(dir, "bundle.pem"), []byte(string(leaf)+public+damaged+p.CA+p.CA), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\n[ \"$*\" = 'find-certificate -a -p /Library/Keychains/System.keychain' ] || { echo no such keychain >&2; exit 1; }\nexec cat " + filepath.Join(dir, "bundle.pem") + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "security"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	text, err := egress.Keychain(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := egress.ParseCA(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(ca, string(leaf)) || strings.Count(ca, p.CA) != 1 {
+		t.Error("it has what is no authority, or the company's not once")
+	}
+	if found, want := strings.Count(ca, "BEGIN"), strings.Count(public, "BEGIN")+1; found != want || want < 100 {
+		t.Errorf("it has %d authorities of %d", found, want)
+	}
+	if got, err := get(t, &egress.Settings{CA: ca, Proxies: through(p)}, "https://something.test/"); err != nil || got != egresstest.Answer {
+		t.Errorf("a client that trusts the keychain: %q, %v", got, err)
+	}
+
+	if err := os.WriteFile(filepath.Join(dir, "security"), []byte("#!/bin/sh\necho the keychain is locked >&2\nexit 44\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := egress.Keychain(t.Context()); err == nil || !strings.Contains(err.Error(), "the keychain is locked") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/envctl/envctl/internal/egress"
 )
 
 const maxRedirects = 10
@@ -38,7 +40,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // explain says what is wrong with a connection, without the URL that net/http puts before it.
-func explain(err error) error {
+func (c *Cache) explain(err error) error {
 	var (
 		wrapped *url.Error
 		no      refused
@@ -54,7 +56,11 @@ func explain(err error) error {
 	case errors.As(err, &no):
 		return final{no}
 	case errors.As(err, &cert):
-		return final{fmt.Errorf("the server's certificate is not trusted: %w. Where a proxy of your company opens TLS, name its CA file in ~/.config/envctl/config.hcl", cert.Err)}
+		err := fmt.Errorf("the server's certificate is not trusted: %w", cert.Err)
+		if _, yes := egress.Inspected(cert.Err.Error()); yes && len(cert.UnverifiedCertificates) > 0 {
+			err = fmt.Errorf("%w; %s; %s", err, egress.Suspicion(cert.UnverifiedCertificates[0].Issuer.String()), c.remedy)
+		}
+		return final{err}
 	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return final{fmt.Errorf("no TLS with this server: %w", err)}
 	case strings.Contains(err.Error(), "Location header"): // it quotes it

@@ -101,7 +101,7 @@ func (d *download) try(ctx context.Context) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		return explain(err)
+		return d.explain(err)
 	}
 	defer resp.Body.Close()
 	have, total, done, err := d.answer(resp, have)

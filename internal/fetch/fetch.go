@@ -24,6 +24,8 @@ type Options struct {
 	Dir string
 	// Transport is the way to the servers: whom to trust, and through which proxy.
 	Transport *http.Transport
+	// Remedy says what to do where nobody knows who signed a server's certificate.
+	Remedy string
 }
 
 // Cache is a folder of files that were fetched. It may be used by many goroutines and processes at once.
@@ -32,6 +34,7 @@ type Cache struct {
 	client *http.Client
 	idle   time.Duration                                    // that a server may say nothing for
 	pause  func(ctx context.Context, d time.Duration) error // between attempts
+	remedy string
 
 	mu   sync.Mutex
 	good map[string]bool // what this run saw to have its digest
@@ -39,7 +42,7 @@ type Cache struct {
 
 // New gives the cache in a folder.
 func New(o Options) *Cache {
-	return &Cache{dir: o.Dir, client: newClient(o.Transport), idle: idleLimit, pause: pause, good: map[string]bool{}}
+	return &Cache{dir: o.Dir, client: newClient(o.Transport), idle: idleLimit, pause: pause, remedy: o.Remedy, good: map[string]bool{}}
 }
 
 // Progress is told how many bytes of a file are there; total is 0 where the server does not say.

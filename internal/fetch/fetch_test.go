@@ -307,9 +307,12 @@ func TestFailures(t *testing.T) {
 	t.Run("a certificate of nobody", func(t *testing.T) {
 		s := newSite(t, serve)
 		s.Config.ErrorLog = nil
-		s.cache = New(Options{Dir: t.TempDir(), Transport: http.DefaultTransport.(*http.Transport)})
-		if _, err := s.file(t); err == nil || !strings.Contains(err.Error(), "certificate is not trusted") {
-			t.Errorf("error %v", err)
+		s.cache = New(Options{Dir: t.TempDir(), Transport: http.DefaultTransport.(*http.Transport), Remedy: "name its CA"})
+		_, err := s.file(t)
+		for _, want := range []string{"certificate is not trusted", "inspects TLS may be in between", `issued by "O=Acme Co"`, "name its CA"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is missing from: %v", want, err)
+			}
 		}
 	})
 	t.Run("no TLS there", func(t *testing.T) {

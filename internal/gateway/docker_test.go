@@ -16,6 +16,7 @@ import (
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/blob"
+	"github.com/envctl/envctl/internal/egress/egresstest"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/gateway"
 	"github.com/envctl/envctl/internal/guestproto"
@@ -33,7 +34,8 @@ type world struct {
 	instance  providers.Instance
 	docker    *docker.Provider
 	box       *sandboxtest.Sandbox
-	peer      string // the test's peer for Linux
+	company   *egresstest.Proxy // whose CA signed the machine's certificate
+	peer      string            // the test's peer for Linux
 	peerWin   string
 	node      []byte
 	guest     []byte
@@ -60,7 +62,8 @@ func newWorld(t *testing.T) *world {
 	w.apply(providers.Node{Addr: network, Identity: "1", Body: &providers.Network{}})
 	name := "gatewaytest-" + w.instance.ID
 	t.Cleanup(func() { w.run("docker", "network", "rm", name); w.docker.Close() })
-	w.box = sandboxtest.Start(t, sandboxtest.OnNetwork(name, "machine"))
+	w.company = egresstest.Start(t, "127.0.0.1", "")
+	w.box = sandboxtest.Start(t, sandboxtest.OnNetwork(name, "machine"), sandboxtest.WithCertificate(w.company.Certificate("machine", "127.0.0.1")))
 	start := func(as string, command ...string) string {
 		id := w.run("docker", append([]string{"create", "--init", "--name", name + "-" + as, "--network", name, "--network-alias", as, "debian:trixie-slim"}, command...)...)
 		t.Cleanup(func() { w.run("docker", "rm", "--force", id) })
@@ -105,7 +108,7 @@ func (w *world) machine(address string, port int) *envspec.Machine {
 	return &envspec.Machine{
 		Addr: addr.Addr{Kind: addr.Windows, Name: "pas"}, Sandbox: true, Address: address,
 		WinRM: envspec.WinRM{User: w.box.User, Password: secret.Text{Value: w.box.Password, Sensitive: true}, Port: port,
-			HTTPS: true, Auth: "ntlm", Fingerprint: w.box.Fingerprint},
+			HTTPS: true, Auth: "ntlm", ExtraCA: w.company.CA},
 		Ports: []envspec.Port{{Name: "api", Guest: 8080, Protocol: "tcp"}},
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,9 +48,7 @@ func awkward(t *testing.T) string {
 	if err := os.Link(at("rooted.txt"), at("hardlink")); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(at("pipe"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	command(t, "", "mkfifo", at("pipe"))
 	return dir
 }
 

@@ -117,8 +117,11 @@ func (p *Provider) imageBundle(ctx context.Context, id string) (string, error) {
 	return "", nil
 }
 
-// inspected adds to an error that tells of a TLS failure what it looks like and what to do about it.
+// inspected adds to an error that tells of a TLS failure what it looks like and what to do about it. Nil stays nil.
 func (p *Provider) inspected(err error, s *egress.Settings) error {
+	if err == nil {
+		return nil
+	}
 	issuer, yes := egress.Inspected(err.Error())
 	if !yes {
 		return err

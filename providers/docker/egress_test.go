@@ -8,15 +8,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/network"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/internal/egress"
 	"github.com/envctl/envctl/internal/egress/egresstest"
+	"github.com/envctl/envctl/internal/sandbox"
 	"github.com/envctl/envctl/internal/secret"
 	"github.com/envctl/envctl/providers"
 )
@@ -27,12 +32,18 @@ const plantedLogin = "plantedLogin-proxy-password"
 func corporate(t *testing.T) (*world, *egresstest.Proxy, *egress.Settings) {
 	t.Helper()
 	w := newWorld(t)
+	p, s := corporateOn(t, w)
+	return w, p, s
+}
+
+func corporateOn(t *testing.T, w *world) (*egresstest.Proxy, *egress.Settings) {
+	t.Helper()
 	w.p.userConfig = "/home/ann/.config/envctl/config.hcl"
 	is, err := w.p.api.NetworkInspect(w.ctx, networkName(w.instance), network.InspectOptions{})
 	w.must(err)
 	p := egresstest.Start(t, is.IPAM.Config[0].Gateway, "ann:"+plantedLogin)
 	proxy, _ := egress.ProxyURL(strings.Replace(p.URL, "http://", "http://ann:"+plantedLogin+"@", 1))
-	return w, p, &egress.Settings{CA: p.CA, Proxies: map[string]secret.Text{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}, Direct: []string{"web"}}
+	return p, &egress.Settings{CA: p.CA, Proxies: map[string]secret.Text{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}, Direct: []string{"web"}}
 }
 
 // fetcher is a program that is as any other.
@@ -104,6 +115,33 @@ func TestContainersReachTheWorldThroughAnInspectingProxy(t *testing.T) {
 	w.must(err)
 	if strings.Contains(string(text)+w.said(), plantedLogin) {
 		t.Error("the login is in a label or an event")
+	}
+}
+
+// A check, or a container's own words, that tell of a certificate whose signer nobody knows.
+func TestNotReadyBehindAnInspectingProxy(t *testing.T) {
+	t.Parallel()
+	w, _, s := corporate(t)
+	untrusting := *s
+	untrusting.CA = ""
+	fetch := fetchFile(t)
+	for _, test := range []struct{ name, script, check string }{
+		{"check", "exec sleep 600", "/fetch https://something.test/"},
+		{"job", "/fetch https://something.test/", ""},
+	} {
+		c := shell(test.name, test.script)
+		c.Egress, c.Files = &untrusting, []envspec.File{fetch}
+		if test.check == "" {
+			c.Addr.Kind = addr.Job
+		} else {
+			c.Ready = &envspec.Ready{Exec: strings.Fields(test.check), Retries: 1, Interval: 10 * time.Millisecond}
+		}
+		err := w.up(providers.Create, node(c, "1"))
+		for _, want := range []string{"a proxy that inspects TLS may be in between", "`ca_file`", w.p.userConfig} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q is missing from: %v", test.name, want, err)
+			}
+		}
 	}
 }
 
@@ -182,6 +220,29 @@ func TestBuildsReachTheWorldThroughAnInspectingProxy(t *testing.T) {
 	}
 }
 
+// The sandbox's image asks the proxy for its packages: what this one has of Debian is not signed, and so it ends there.
+func TestSandboxImageIsBuiltThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	withBuilders(t, func(t *testing.T, w *world) {
+		p, s := corporateOn(t, w)
+		files := sandbox.BuildContext(blob.Of([]byte("node")), blob.Of([]byte("guest")))
+		text, err := files["Dockerfile"].Bytes()
+		w.must(err)
+		// A step that was cached would not ask again, and what is not there now is not there in a moment.
+		files["Dockerfile"] = blob.Of([]byte(strings.ReplaceAll(strings.Replace(string(text), "RUN set -eu;", "RUN : "+w.instance.ID+"; set -eu;", 1), "sleep", ":")))
+		c := sleeper("box")
+		c.Image, c.Build = "", &envspec.Build{Tag: "dockertest-" + w.instance.ID, Files: files, Egress: s}
+		err = w.up(providers.Create, node(c, "1"))
+		if err == nil || !strings.Contains(err.Error(), "Release") || strings.Contains(err.Error()+w.said(), plantedLogin) {
+			t.Errorf("error %v", err)
+		}
+		if !slices.Contains(p.Seen(), "deb.debian.org") {
+			t.Errorf("the proxy was asked for %q", p.Seen())
+		}
+		w.must(w.p.removeSharedImages(w.ctx, labelShared+"=dockertest-"+w.instance.ID))
+	})
+}
+
 // The engine itself does not trust what answers in the registry's place.
 func TestPullBehindAnInspectingProxy(t *testing.T) {
 	t.Parallel()
@@ -195,10 +256,12 @@ func TestPullBehindAnInspectingProxy(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := sleeper("app")
 	c.Image = l.Addr().String() + "/team/app:1"
-	err = w.up(providers.Create, node(c, "1"))
-	for _, want := range []string{"inspects TLS", egresstest.Issuer, "/etc/docker/certs.d/" + l.Addr().String() + "/ca.crt"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is missing from: %v", want, err)
+	_, lookup := w.p.LockImage(w.ctx, c.Image, "linux/amd64", false)
+	for name, err := range map[string]error{"a pull": w.up(providers.Create, node(c, "1")), "a look-up": lookup} {
+		for _, want := range []string{"inspects TLS", egresstest.Issuer, "/etc/docker/certs.d/" + l.Addr().String() + "/ca.crt"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q is missing from: %v", name, want, err)
+			}
 		}
 	}
 }

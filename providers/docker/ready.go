@@ -39,9 +39,9 @@ func (p *Provider) WaitReady(ctx context.Context, c providers.Change, report eve
 	mask := maskOf(body)
 	w := waiter{p: p, instance: c.Instance, id: containerName(c.Instance, c.Node.Addr), body: body, report: report.Masked(mask)}
 	if body.Addr.Kind == addr.Job {
-		return mask.Error(p.explain(w.job(ctx)))
+		return mask.Error(p.explain(p.inspected(w.job(ctx), body.Egress)))
 	}
-	return mask.Error(p.explain(w.wait(ctx)))
+	return mask.Error(p.explain(p.inspected(w.wait(ctx), body.Egress)))
 }
 
 // errEnded is the cause with which a try is cut short when the container ends.

@@ -4,6 +4,7 @@ package egresstest
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -91,25 +92,37 @@ func (p *Proxy) Seen() []string {
 	return slices.Compact(slices.Clone(p.seen))
 }
 
+// Certificate gives a certificate that the proxy's CA signed for names and addresses, and its key, both PEM.
+func (p *Proxy) Certificate(names ...string) (certificate, key []byte) {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: names[0]}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, p.root, p.leaf.Public(), p.key)
+	if err != nil {
+		panic(err) // its own key
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(p.leaf)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
+}
+
 // TLS gives what a server needs to show a certificate of the proxy's CA for the name that it is asked for, or for
 // fallback.
 func (p *Proxy) TLS(fallback string) *tls.Config {
 	return &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		name := h.ServerName
-		if name == "" {
-			name = fallback
-		}
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-			NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		}
-		if ip := net.ParseIP(name); ip != nil {
-			template.IPAddresses = []net.IP{ip}
-		} else {
-			template.DNSNames = []string{name}
-		}
-		der, err := x509.CreateCertificate(rand.Reader, template, p.root, p.leaf.Public(), p.key)
-		return &tls.Certificate{Certificate: [][]byte{der, p.root.Raw}, PrivateKey: p.leaf}, err
+		certificate, key := p.Certificate(cmp.Or(h.ServerName, fallback))
+		pair, err := tls.X509KeyPair(append(certificate, p.CA...), key)
+		return &pair, err
 	}}
 }
 

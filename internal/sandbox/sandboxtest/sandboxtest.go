@@ -49,6 +49,12 @@ func OnNetwork(network, alias string) Option {
 	return func(s *settings) { s.network, s.alias = network, alias }
 }
 
+// WithCertificate makes the sandbox show a certificate that is not self-signed; Sandbox.Fingerprint and Certificate are of
+// another then.
+func WithCertificate(certificate, key []byte) Option {
+	return func(s *settings) { s.config.Certificate, s.config.Key = string(certificate), string(key) }
+}
+
 // startTimeout bounds the time from the container's start until WinRM answers.
 const startTimeout = 2 * time.Minute
 

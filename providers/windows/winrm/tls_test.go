@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"net"
@@ -31,11 +32,16 @@ func TestTheCertificateIsTheOneThatIsPinned(t *testing.T) {
 		change func(*Config)
 		want   []string // of the error; none means that it works
 	}{
-		"pinned":                {func(c *Config) { c.Fingerprint = strings.ToUpper(own[:7]) + own[7:] }, nil},
-		"another is pinned":     {func(c *Config) { c.Fingerprint = other }, []string{own, other, "pin the new fingerprint"}},
-		"unknown":               {func(c *Config) { c.Fingerprint = "" }, []string{"not trusted", own, "ca_file"}},
-		"its CA is given":       {func(c *Config) { c.Fingerprint = ""; c.CAPEM = certPEM(m) }, nil},
-		"a CA that is none":     {func(c *Config) { c.Fingerprint = ""; c.CAPEM = []byte("x") }, []string{"no certificate"}},
+		"pinned":            {func(c *Config) { c.Fingerprint = strings.ToUpper(own[:7]) + own[7:] }, nil},
+		"another is pinned": {func(c *Config) { c.Fingerprint = other }, []string{own, other, "pin the new fingerprint"}},
+		"unknown":           {func(c *Config) { c.Fingerprint = "" }, []string{"not trusted", own, "ca_file"}},
+		"its CA is given":   {func(c *Config) { c.Fingerprint = ""; c.CAPEM = certPEM(m) }, nil},
+		"a CA that is none": {func(c *Config) { c.Fingerprint = ""; c.CAPEM = []byte("x") }, []string{"no certificate"}},
+		"its CA is trusted": {func(c *Config) {
+			c.Fingerprint = ""
+			c.Roots = x509.NewCertPool()
+			c.Roots.AddCert(m.server.Certificate())
+		}, nil},
 		"another name":          {func(c *Config) { c.Fingerprint = ""; c.CAPEM = certPEM(m); c.ServerName = "pas" }, []string{"not trusted", "pas"}},
 		"pinned, another name":  {func(c *Config) { c.ServerName = "pas" }, nil},
 		"not TLS at that port":  {func(c *Config) { c.Port = plainListener(t) }, []string{"does not speak TLS"}},
