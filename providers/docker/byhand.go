@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,13 +70,18 @@ func (p *Provider) readLimits(ctx context.Context, all []providers.Observed) err
 	return g.Wait()
 }
 
+// limitsByHand compares limits with those that a container was made with. One that is 0 the engine itself left out, as
+// where the kernel cannot have it: nobody can take a limit away. An engine may keep less of a fraction than we do.
 func limitsByHand(parts map[string]string, is container.Resources) []guestproto.Difference {
+	const near = 1e-4
 	var all []guestproto.Difference
-	for _, limit := range []struct{ name, is string }{
-		{partMemory, strconv.FormatInt(is.Memory, 10)}, {partCPUs, fmt.Sprint(float64(is.NanoCPUs) / nano)},
-	} {
-		if want := parts[limit.name]; want != "" && want != limit.is {
-			all = append(all, guestproto.Difference{Name: limit.name, Want: want, Is: limit.is})
+	for _, limit := range []struct {
+		name string
+		is   float64
+	}{{partMemory, float64(is.Memory)}, {partCPUs, float64(is.NanoCPUs) / nano}} {
+		want, err := strconv.ParseFloat(parts[limit.name], 64)
+		if err == nil && limit.is != 0 && math.Abs(want-limit.is) > near {
+			all = append(all, guestproto.Difference{Name: limit.name, Want: parts[limit.name], Is: strconv.FormatFloat(limit.is, 'f', -1, 64)})
 		}
 	}
 	return all
@@ -111,7 +117,7 @@ func (p *Provider) mend(ctx context.Context, c providers.Change, body *envspec.C
 	to := resources(body)
 	to.MemorySwap = 2 * to.Memory // as the engine has it where it is not told, and refuses to have less than memory
 	if _, err := p.api.ContainerUpdate(ctx, c.Observed.Handle, container.UpdateConfig{Resources: to}); err != nil {
-		return fmt.Errorf("giving it its memory and cpus back: %w", err)
+		return fmt.Errorf("giving it its memory and cpus back: %w; `docker rm -f %s` and another run make it anew", err, containerName(c.Instance, c.Node.Addr))
 	}
 	return nil
 }

@@ -21,8 +21,10 @@ func TestLimitsByHand(t *testing.T) {
 		want  []guestproto.Difference
 	}{
 		{"as made", set, container.Resources{Memory: 64 << 20, NanoCPUs: 5e8}, nil},
-		{"others", set, container.Resources{Memory: 128 << 20}, []guestproto.Difference{
-			{Name: "memory", Want: "67108864", Is: "134217728"}, {Name: "cpus", Want: "0.5", Is: "0"}}},
+		{"others", set, container.Resources{Memory: 128 << 20, NanoCPUs: 15e8}, []guestproto.Difference{
+			{Name: "memory", Want: "67108864", Is: "134217728"}, {Name: "cpus", Want: "0.5", Is: "1.5"}}},
+		{"left out by the engine", set, container.Resources{}, nil},
+		{"as exactly as the engine can", map[string]string{"cpus": "0.3333333"}, container.Resources{NanoCPUs: 333330000}, nil},
 		{"not in the spec", nil, container.Resources{Memory: 128 << 20}, nil},
 	} {
 		if diff := cmp.Diff(test.want, limitsByHand(test.parts, test.is)); diff != "" {
