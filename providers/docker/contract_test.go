@@ -25,10 +25,12 @@ func TestContract(t *testing.T) {
 	providertest.Run(t, providertest.Suite{World: contractWorld})
 }
 
-// contractWorld is two instances on the real engine, each with its network.
+// contractWorld is two instances of one environment on the real engine, each with its network.
 func contractWorld(t *testing.T) *providertest.World {
 	ours := newWorld(t)
-	theirs := worldOn(t, ours.p)
+	other := ours.instance
+	other.ID += "-other"
+	theirs := worldOf(t, ours.p, other)
 	return &providertest.World{
 		Provider: ours.p, Instance: ours.instance, Stranger: theirs.instance,
 		Observe: func(ctx context.Context, i providers.Instance) ([]providers.Observed, error) {

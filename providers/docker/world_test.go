@@ -69,9 +69,14 @@ func worldOn(t *testing.T, p *Provider) *world {
 	random := make([]byte, 4)
 	_, _ = rand.Read(random) // never fails
 	id := hex.EncodeToString(random)
+	return worldOf(t, p, providers.Instance{Environment: "dockertest-" + id, ID: "i" + id, SpecDir: t.TempDir()})
+}
+
+func worldOf(t *testing.T, p *Provider, i providers.Instance) *world {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, p: p, instance: providers.Instance{Environment: "dockertest-" + id, ID: "i" + id, SpecDir: t.TempDir()}}
+	w := &world{t: t, ctx: ctx, p: p, instance: i}
 	t.Cleanup(w.removeAll)
 	w.must(p.Apply(ctx, providers.Change{Action: providers.Create, Instance: w.instance, Node: providers.Node{Addr: networkAddr, Identity: "network", Body: &providers.Network{}}}, w.sink))
 	return w
