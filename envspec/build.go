@@ -55,6 +55,20 @@ func (r *reader) build(sc *scope) *Build {
 	return b
 }
 
+// imageError says why a name cannot be that of an image.
+func (e *evaluation) imageError(ref string) error {
+	err, known := e.images[ref]
+	if ref == "" || known {
+		return err
+	}
+	if e.images == nil {
+		e.images = map[string]error{}
+	}
+	_, err = reference.ParseAnyReference(ref)
+	e.images[ref] = err
+	return err
+}
+
 // notImage says why a name cannot be that of an image.
 func notImage(at hcl.Range, ref string, err error) *hcl.Diagnostic {
 	why := strings.TrimPrefix(err.Error(), "invalid reference format: ")

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -45,7 +44,7 @@ func (in *instance) container(r *reader) *Container {
 			r.report(fault(CodeValue, r.rangeOf("image"), "No image", "\"image\" is empty. Name an image such as \"postgres:17\", or give a build block."))
 		}
 	}
-	if _, err := reference.ParseAnyReference(c.Image); c.Image != "" && err != nil {
+	if err := r.in.view.eval.imageError(c.Image); err != nil {
 		r.report(notImage(r.rangeOf("image"), c.Image, err))
 	}
 	for _, name := range names(c.Env) {

@@ -69,7 +69,7 @@ func (s *Spec) Eval(expression string, from addr.Addr, a Addresses, c Credential
 		return Result{}, hcl.Diagnostics{fault(CodeType, expr.Range(), "Not a value to show", "%v.", err)}
 	}
 	out := Result{Text: secret.Text{Value: text, Sensitive: hush}, JSON: isJSON}
-	out.Wires = wires(map[addr.Addr]map[addr.Endpoint]bool{from: rd.in.wires})
+	out.Wires = wires(map[addr.Addr]received{from: rd.in.wires})
 	return out, nil
 }
 

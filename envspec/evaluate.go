@@ -2,7 +2,6 @@ package envspec
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/envctl/envctl/internal/addr"
@@ -34,8 +33,8 @@ func (e *evaluation) unexplained(diags hcl.Diagnostics) hcl.Diagnostics {
 func (e *evaluation) environment() *Environment {
 	s := e.spec
 	env := &Environment{Name: s.Name, Description: s.Description}
-	received := map[addr.Addr]map[addr.Endpoint]bool{}
-	after := map[addr.Addr][]addr.Addr{}
+	wired := make(map[addr.Addr]received, len(s.instances)+1)
+	after := make(map[addr.Addr][]addr.Addr, len(s.instances))
 	for _, in := range s.instances {
 		r := in.decl.reader(e.view(in.decl.scope, in.addr), in.each)
 		if in.addr.Kind == addr.Windows {
@@ -45,7 +44,7 @@ func (e *evaluation) environment() *Environment {
 		}
 		depends := in.withoutIdle(r, in.dependsOn(r))
 		after[in.addr] = waitsFor(in.addr, r.in.wires, depends)
-		received[in.addr] = r.in.wires
+		wired[in.addr] = r.in.wires
 		if r.in.unknown != nil {
 			e.unknown = r.in.unknown
 		}
@@ -65,10 +64,10 @@ func (e *evaluation) environment() *Environment {
 	for _, name := range names(s.root.locals) {
 		host.value("local", name) // so that a mistake in a local that nobody reads shows
 	}
-	received[addr.Host] = map[addr.Endpoint]bool{}
+	var read received
 	for _, d := range s.root.all {
 		if d.kind.Name == "output" {
-			if o := d.readOutput(host, received[addr.Host]); o != nil {
+			if o := d.readOutput(host, &read); o != nil {
 				env.Outputs = append(env.Outputs, o)
 			}
 		}
@@ -76,7 +75,8 @@ func (e *evaluation) environment() *Environment {
 	for _, name := range names(s.root.templates) {
 		host.settleOutputs(s.root.templates[name])
 	}
-	env.Wires = wires(received)
+	wired[addr.Host] = read
+	env.Wires = wires(wired)
 	e.diags = append(e.diags, s.cycles(after)...)
 	return env
 }
@@ -97,25 +97,32 @@ func (e *evaluation) tryIdle() {
 }
 
 // waitsFor gives what a resource waits for: never itself.
-func waitsFor(self addr.Addr, received map[addr.Endpoint]bool, depends []addr.Addr) []addr.Addr {
-	set := map[addr.Addr]bool{}
-	for e, ordered := range received {
-		if ordered {
-			set[e.Addr] = true
+func waitsFor(self addr.Addr, wires received, depends []addr.Addr) []addr.Addr {
+	n := len(depends)
+	for _, w := range wires.list {
+		if w.waits {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]addr.Addr, 0, n)
+	for _, w := range wires.list {
+		if w.waits && w.to.Addr != self {
+			out = append(out, w.to.Addr)
 		}
 	}
 	for _, d := range depends {
-		set[d] = true
+		if d != self {
+			out = append(out, d)
+		}
 	}
-	delete(set, self)
-	return sortAddrs(set)
-}
-
-func sortAddrs(set map[addr.Addr]bool) []addr.Addr {
-	if len(set) == 0 {
+	if len(out) == 0 {
 		return nil
 	}
-	return slices.SortedFunc(maps.Keys(set), compareAddr)
+	slices.SortFunc(out, compareAddr)
+	return slices.Compact(out)
 }
 
 func compareEndpoint(a, b addr.Endpoint) int {
@@ -130,16 +137,16 @@ func compareAddr(a, b addr.Addr) int {
 }
 
 // wires lists what bodies received, without those from a resource to itself: they need no relay.
-func wires(received map[addr.Addr]map[addr.Endpoint]bool) []Wire {
+func wires(by map[addr.Addr]received) []Wire {
 	n := 0
-	for _, endpoints := range received {
-		n += len(endpoints)
+	for _, r := range by {
+		n += len(r.list)
 	}
 	out := make([]Wire, 0, n)
-	for from, endpoints := range received {
-		for to := range endpoints {
-			if to.Addr != from {
-				out = append(out, Wire{From: from, To: to})
+	for from, r := range by {
+		for _, w := range r.list {
+			if w.to.Addr != from {
+				out = append(out, Wire{From: from, To: w.to})
 			}
 		}
 	}
@@ -153,7 +160,7 @@ func wires(received map[addr.Addr]map[addr.Endpoint]bool) []Wire {
 }
 
 // readOutput evaluates an output at the host; nil where it reads what is not up.
-func (d *decl) readOutput(v *view, received map[addr.Endpoint]bool) *Output {
+func (d *decl) readOutput(v *view, read *received) *Output {
 	r := d.reader(v, nil)
 	defer func() { v.eval.diags = append(v.eval.diags, r.in.diags...) }()
 	o := &Output{Name: d.name, Description: r.str("description")}
@@ -167,8 +174,8 @@ func (d *decl) readOutput(v *view, received map[addr.Endpoint]bool) *Output {
 	if d.readsIdle(r) {
 		return nil
 	}
-	for to := range r.in.wires {
-		received[to] = true
+	for _, w := range r.in.wires.list {
+		read.add(w.to, w.waits)
 	}
 	o.After = waitsFor(addr.Host, r.in.wires, nil)
 	if !val.IsWhollyKnown() {

@@ -130,7 +130,11 @@ func (r *reader) checkPath(text string, at hcl.Range) {
 	if !strings.ContainsAny(text, "\t\r\n") || !slippedPath.MatchString(text) {
 		return
 	}
-	if f := r.in.view.eval.spec.files[at.Filename]; f == nil || at.Start.Byte >= len(f.Bytes) || f.Bytes[at.Start.Byte] != '"' {
+	spec := r.in.view.eval.spec
+	spec.mu.Lock()
+	f := spec.files[at.Filename]
+	spec.mu.Unlock()
+	if f == nil || at.Start.Byte >= len(f.Bytes) || f.Bytes[at.Start.Byte] != '"' {
 		return // a heredoc, or written elsewhere
 	}
 	r.report(fault(CodeValue, at, "A backslash is written twice", "In quotes, \\n, \\r and \\t are the end of a line and a tab. Write \"C:\\\\temp\\\\new\"."))

@@ -33,9 +33,8 @@ func (in *instance) dependency(r *reader, item hcl.Expression) []addr.Addr {
 	at, sc := item.Range(), in.decl.scope
 	t, diags := hcl.AbsTraversalForExpr(item)
 	if diags.HasErrors() {
-		if lit, ok := item.(*hclsyntax.TemplateExpr); ok && lit.IsStringLiteral() {
-			v, _ := lit.Value(nil)
-			name := v.AsString()
+		e, _ := item.(hclsyntax.Expression)
+		if name, ok := stringLiteral(e); ok {
 			switch found := sc.resourceNamed(name); {
 			case found != "":
 				name = found

@@ -95,8 +95,8 @@ func (d *decl) hasPart(rest hcl.Traversal) bool {
 func (d *decl) literalScheme(port string) bool {
 	for _, b := range d.block.Body.Blocks {
 		if b.Type == "port" && len(b.Labels) == 1 && b.Labels[0] == port && b.Body.Attributes["scheme"] != nil {
-			e, ok := b.Body.Attributes["scheme"].Expr.(*hclsyntax.TemplateExpr)
-			return ok && e.IsStringLiteral() && len(e.Parts) == 1
+			_, ok := stringLiteral(b.Body.Attributes["scheme"].Expr)
+			return ok
 		}
 	}
 	return false

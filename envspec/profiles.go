@@ -59,12 +59,14 @@ func (s *Spec) checkProfiles() hcl.Diagnostics {
 func (in *instance) withoutIdle(r *reader, depends []addr.Addr) []addr.Addr {
 	s := in.decl.scope.spec
 	found := s.idleUses(in.decl.scope, in.decl.uses)
-	for to := range r.in.wires {
-		if other := s.byAddr[to.Addr]; other != nil && other.idle {
-			found[other.decl] = other
-			delete(r.in.wires, to)
+	r.in.wires.drop(func(to addr.Endpoint) bool {
+		other := s.byAddr[to.Addr]
+		if other == nil || !other.idle {
+			return false
 		}
-	}
+		found[other.decl] = other
+		return true
+	})
 	depends = slices.DeleteFunc(slices.Clone(depends), func(a addr.Addr) bool {
 		other := s.byAddr[a]
 		if other != nil && other.idle {
@@ -116,8 +118,8 @@ func (s *Spec) idleUses(sc *scope, u *uses) map[*decl]*instance {
 // readsIdle reports whether an output reads what is not up.
 func (d *decl) readsIdle(r *reader) bool {
 	s := d.scope.spec
-	for to := range r.in.wires {
-		if other := s.byAddr[to.Addr]; other != nil && other.idle {
+	for _, w := range r.in.wires.list {
+		if other := s.byAddr[w.to.Addr]; other != nil && other.idle {
 			return true
 		}
 	}

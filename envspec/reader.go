@@ -7,16 +7,13 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
-
-	"github.com/envctl/envctl/internal/addr"
 )
 
 // decoding is one body being evaluated: what it found wrong, and the wires it really received.
 type decoding struct {
 	view  *view
 	diags hcl.Diagnostics
-	// wires are the endpoints received, and whether the body waits for each.
-	wires map[addr.Endpoint]bool
+	wires received
 	// files are those whose text was received, in that order; one may stand there several times.
 	files []string
 	uses  *uses
@@ -44,7 +41,7 @@ type label struct {
 
 // reader begins the decoding of a declaration's body in a view.
 func (d *decl) reader(v *view, each *eachValue) *reader {
-	in := &decoding{view: v, wires: map[addr.Endpoint]bool{}, uses: d.uses, each: each}
+	in := &decoding{view: v, uses: d.uses, each: each}
 	if in.uses == nil {
 		in.uses = newUses()
 	}
@@ -164,7 +161,7 @@ func (r *reader) marks(marks cty.ValueMarks, at hcl.Range) (secret bool) {
 	for m := range marks {
 		switch m := m.(type) {
 		case wireMark:
-			r.in.wires[m.to] = r.in.wires[m.to] || !m.unordered
+			r.in.wires.add(m.to, !m.unordered)
 		case secretMark:
 			secret = true
 		case fileMark:

@@ -15,11 +15,10 @@ func (r *reader) strings(name string) []string {
 		return nil
 	}
 	out := make([]string, 0, len(texts))
-	places := listPlaces(r.body.Attributes[name].Expr)
 	for i, t := range texts {
 		if t.Sensitive {
 			at := r.rangeOf(name)
-			if len(places) == len(texts) {
+			if places := r.places(name); len(places) == len(texts) {
 				at = places[i]
 			}
 			r.refuseSecret(name, at)
@@ -55,23 +54,20 @@ func (r *reader) textList(v cty.Value, expr hclsyntax.Expression, name string) (
 		r.report(fault(CodeType, at, "The wrong type", "%q must be a list of strings, and this is %s.%s", name, describe(plain, hush || deep), hint))
 		return nil, false
 	}
-	places := listPlaces(expr)
-	var out []secret.Text
+	out := make([]secret.Text, 0, v.LengthInt())
 	i := -1
 	for it := v.ElementIterator(); it.Next(); {
 		i++
 		_, el := it.Element()
-		where := at
-		if i < len(places) {
-			where = places[i]
+		if text, ok := plainString(el); ok {
+			r.checkPath(text, listPlace(expr, i))
+			out = append(out, secret.Text{Value: text, Sensitive: hush})
+			continue
 		}
-		s, one, ok := r.scalar(el, cty.String, "a string", where, "Each element of "+quote(name))
+		s, one, ok := r.scalar(el, cty.String, "a string", listPlace(expr, i), "Each element of "+quote(name))
 		if ok {
 			out = append(out, secret.Text{Value: s.AsString(), Sensitive: one || hush})
 		}
-	}
-	if out == nil {
-		out = []secret.Text{}
 	}
 	return out, true
 }
@@ -139,37 +135,41 @@ func (r *reader) eachItem(name string, do func(key string, el cty.Value, hush bo
 		r.report(fault(CodeType, at, "The wrong type", "%q must be a map, and this is %s.%s", name, describe(plain, hush || deep), hint))
 		return
 	}
-	places := itemPlaces(r.body.Attributes[name].Expr)
 	for it := v.ElementIterator(); it.Next(); {
 		k, el := it.Element()
-		where, key := at, k.AsString()
-		if e := places[key]; e != nil {
-			where = e.Range()
-		}
-		do(key, el, hush, where)
+		key := k.AsString()
+		do(key, el, hush, r.itemRange(name, key))
 	}
 }
 
 // itemRange gives where an element of a map stands.
 func (r *reader) itemRange(name, key string) hcl.Range {
-	if e := itemPlaces(r.body.Attributes[name].Expr)[key]; e != nil {
-		return e.Range()
+	if _, value := r.item(name, key); value != nil {
+		return value.Range()
 	}
 	return r.rangeOf(name)
 }
 
 // keyRange gives where the key of an element of a map stands.
 func (r *reader) keyRange(name, key string) hcl.Range {
+	if written, _ := r.item(name, key); written != nil {
+		return written.Range()
+	}
+	return r.rangeOf(name)
+}
+
+// item gives the expressions of an element of a map that is written out; nil where it is not.
+func (r *reader) item(name, key string) (written, value hclsyntax.Expression) {
 	object, ok := r.body.Attributes[name].Expr.(*hclsyntax.ObjectConsExpr)
 	if !ok {
-		return r.rangeOf(name)
+		return nil, nil
 	}
 	for _, item := range object.Items {
 		if k, ok := writtenKey(item.KeyExpr); ok && k == key {
-			return item.KeyExpr.Range()
+			return item.KeyExpr, item.ValueExpr
 		}
 	}
-	return r.rangeOf(name)
+	return nil, nil
 }
 
 // writtenKey gives the key of an element of a map where it is written out.
@@ -186,19 +186,12 @@ func writtenKey(e hclsyntax.Expression) (string, bool) {
 	return "", false
 }
 
-// itemPlaces gives the expressions of a map that is written out, by key.
-func itemPlaces(expr hclsyntax.Expression) map[string]hclsyntax.Expression {
-	object, ok := expr.(*hclsyntax.ObjectConsExpr)
-	if !ok {
-		return nil
+// listPlace gives where an element of a list stands, or the list where it is not written out.
+func listPlace(expr hclsyntax.Expression, i int) hcl.Range {
+	if tuple, ok := expr.(*hclsyntax.TupleConsExpr); ok && i < len(tuple.Exprs) {
+		return tuple.Exprs[i].Range()
 	}
-	out := make(map[string]hclsyntax.Expression, len(object.Items))
-	for _, item := range object.Items {
-		if name, ok := writtenKey(item.KeyExpr); ok {
-			out[name] = item.ValueExpr
-		}
-	}
-	return out
+	return expr.Range()
 }
 
 func listPlaces(expr hclsyntax.Expression) []hcl.Range {

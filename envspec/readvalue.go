@@ -30,15 +30,20 @@ func (r *reader) str(name string) string {
 		return ""
 	}
 	at := r.rangeOf(name)
-	out, hush, ok := r.scalar(v, cty.String, "a string", at, quote(name))
-	if hush {
-		r.refuseSecret(name, at)
-		return ""
+	text, plain := plainString(v)
+	if plain {
+		r.checkPath(text, at)
+	} else {
+		out, hush, ok := r.scalar(v, cty.String, "a string", at, quote(name))
+		if hush {
+			r.refuseSecret(name, at)
+			return ""
+		}
+		if !ok {
+			return ""
+		}
+		text = out.AsString()
 	}
-	if !ok {
-		return ""
-	}
-	text := out.AsString()
 	if as := r.kind.attr(name); as != nil && len(as.Enum) > 0 && !slices.Contains(as.Enum, text) {
 		meant := map[string]string{
 			"started": "running", "start": "running", "stop": "stopped", "enabled": "auto", "demand": "manual", "boot": "auto", "if-not-present": "missing", "ifnotpresent": "missing",

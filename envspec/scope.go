@@ -32,6 +32,7 @@ type scope struct {
 	all         []*decl // every labelled block but variables, in the order of the source
 
 	functions map[string]function.Function
+	base      *hcl.EvalContext // of every view: the functions alone
 }
 
 // decl is one block at the top of a file.
@@ -90,11 +91,15 @@ func (s *Spec) loadScope(path, dir string, files []string, call *decl) (*scope, 
 		sc.parent, sc.call = call.scope, call
 	}
 	sc.functions = s.functions(sc)
+	sc.base = &hcl.EvalContext{Functions: sc.functions}
 	lang := s.language
 	for _, body := range bodies {
 		diags = append(diags, checkStructure(body, lang, body.SrcRange, "A spec")...)
 		for _, b := range body.Blocks {
 			if kind := lang.block(b.Type); kind != nil {
+				if isResource(b.Type) {
+					slim(b.Body)
+				}
 				diags = append(diags, sc.declare(kind, b)...)
 			}
 		}
@@ -212,4 +217,12 @@ func (d *decl) findPorts() {
 	}
 }
 
-func names[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+// names gives the keys of a map, sorted.
+func names[T any](m map[string]T) []string {
+	out := make([]string, 0, len(m))
+	for name := range m {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -25,7 +25,6 @@ type instance struct {
 	// profiles are those of which one must be asked for; idle says that none was.
 	profiles []string
 	idle     bool
-	whole    cty.Value // the hidden attribute of its object
 }
 
 // eachValue is what each.key and each.value stand for.
@@ -43,7 +42,6 @@ func (sc *scope) shape(e *evaluation) {
 			d.instances = d.expand(v)
 			for _, in := range d.instances {
 				in.addr = addr.Addr{Template: sc.path, Kind: addr.Kind(d.kind.Name), Name: d.name, Key: in.key}
-				in.whole = cty.True.Mark(wholeMark{in.addr.String()})
 				r := d.reader(v, in.each)
 				in.readPorts(r)
 				in.readSource(r)

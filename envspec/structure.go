@@ -2,7 +2,6 @@ package envspec
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -288,9 +287,12 @@ func dynamicBlock(kind *block) *block {
 }
 
 func sortedAttrs(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
-	return slices.SortedFunc(maps.Values(attrs), func(a, b *hclsyntax.Attribute) int {
-		return a.NameRange.Start.Byte - b.NameRange.Start.Byte
-	})
+	out := make([]*hclsyntax.Attribute, 0, len(attrs))
+	for _, a := range attrs {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
+	return out
 }
 
 // blockTitle names a block as it is written: container "db".

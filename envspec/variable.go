@@ -70,11 +70,16 @@ func (v *variable) read(e *evaluation) {
 
 // stringLiteral gives the text of an expression that is nothing but text in quotes.
 func stringLiteral(e hclsyntax.Expression) (string, bool) {
-	if t, ok := e.(*hclsyntax.TemplateExpr); !ok || !t.IsStringLiteral() {
-		return "", false
+	switch e := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return plainString(e.Val)
+	case *hclsyntax.TemplateExpr:
+		if e.IsStringLiteral() {
+			v, _ := e.Value(nil)
+			return plainString(v)
+		}
 	}
-	v, _ := e.Value(nil)
-	return plainString(v)
+	return "", false
 }
 
 // misspelt reports whether something stands in the block that it does not take.
@@ -178,7 +183,7 @@ func (v *view) validate(x *variable, val cty.Value, at hcl.Range) {
 		}
 		cond, message := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
 		e := v.eval
-		ctx := v.base.NewChild()
+		ctx := v.scope.base.NewChild()
 		ctx.Variables = map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{x.decl.name: val}), x.String(): val}
 		got, diags := cond.Expr.Value(ctx)
 		if got = e.settle(got, diags); diags.HasErrors() {

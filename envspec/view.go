@@ -18,7 +18,8 @@ type evaluation struct {
 	views       map[viewKey]*view
 	hostParts   map[addr.Endpoint]cty.Value
 	secrets     map[string]cty.Value
-	under       []frame // the values that are being computed, outermost first
+	images      map[string]error // why a name cannot be that of an image; many containers have one image
+	under       []frame          // the values that are being computed, outermost first
 	diags       hcl.Diagnostics
 	unknown     *hcl.Range // where a body lacks a value
 }
@@ -42,7 +43,6 @@ type view struct {
 	eval  *evaluation
 	scope *scope
 	at    addr.Addr
-	base  *hcl.EvalContext
 	memo  map[[2]string]cty.Value
 }
 
@@ -50,7 +50,7 @@ func (e *evaluation) view(sc *scope, at addr.Addr) *view {
 	k := viewKey{sc, at}
 	v := e.views[k]
 	if v == nil {
-		v = &view{eval: e, scope: sc, at: at, base: &hcl.EvalContext{Functions: sc.functions}, memo: map[[2]string]cty.Value{}}
+		v = &view{eval: e, scope: sc, at: at}
 		e.views[k] = v
 	}
 	return v
@@ -58,7 +58,7 @@ func (e *evaluation) view(sc *scope, at addr.Addr) *view {
 
 // context builds just enough of the world for what u refers to.
 func (v *view) context(u *uses, each *eachValue) *hcl.EvalContext {
-	ctx := v.base.NewChild()
+	ctx := v.scope.base.NewChild()
 	ctx.Variables = make(map[string]cty.Value, len(u.parts)+1)
 	for i := range u.parts {
 		if val := v.part(&u.parts[i], each); val != cty.NilVal {
@@ -119,15 +119,40 @@ func (v *view) value(root, name string) cty.Value {
 	case "each":
 		return cty.NilVal
 	}
+	if val, ok := v.lasting(root, name); ok {
+		return val
+	}
 	k := [2]string{root, name}
 	if val, ok := v.memo[k]; ok {
 		return val
+	}
+	if v.memo == nil {
+		v.memo = map[[2]string]cty.Value{}
 	}
 	if v.eval.enter(v, k) {
 		v.memo[k] = v.compute(root, name)
 		v.eval.leave()
 	}
 	return v.memo[k]
+}
+
+// lasting gives what is the same in every view and known already: nearly all that the body of a resource reads
+// of variables and locals, and not worth a memory of its own.
+func (v *view) lasting(root, name string) (cty.Value, bool) {
+	if v.eval.static() {
+		return cty.NilVal, false
+	}
+	switch root {
+	case "var":
+		if x := v.scope.variables[name]; x != nil && x.decl.scope.parent == nil {
+			return x.value, true
+		}
+	case "local":
+		if l := v.scope.locals[name]; l != nil && !l.addressed && !v.eval.spec.broken[l.attr] {
+			return v.eval.spec.static.view(v.scope, addr.Host).value(root, name), true
+		}
+	}
+	return cty.NilVal, false
 }
 
 func (v *view) compute(root, name string) cty.Value {
@@ -143,9 +168,6 @@ func (v *view) compute(root, name string) cty.Value {
 		l := sc.locals[name]
 		if l == nil || e.spec.broken[l.attr] {
 			return cty.DynamicVal
-		}
-		if !l.addressed && !e.static() {
-			return e.spec.static.view(sc, addr.Host).value(root, name)
 		}
 		if l.addressed && e.static() {
 			return cty.NilVal
@@ -206,7 +228,7 @@ func (v *view) instance(in *instance) cty.Value {
 	}
 	return cty.ObjectVal(map[string]cty.Value{
 		"port": cty.ObjectVal(ports),
-		hidden: in.whole,
+		hidden: cty.True.Mark(wholeMark{in.addr.String()}),
 	})
 }
 

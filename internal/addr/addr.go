@@ -99,8 +99,6 @@ func Parse(s string) (Addr, error) {
 	return a, nil
 }
 
-var notLabel = lazyregexp.New(`[^a-z0-9]+`)
-
 // DNS gives the name by which other resources reach a: lower case, dashes for
 // all that a DNS label cannot hold. container.node["a"] is node-a. A gateway has the
 // name of its machine, since whoever dials the machine dials the gateway; what a
@@ -116,7 +114,22 @@ func (a Addr) DNS() string {
 	if a.Kind == Sandbox || a.Kind == Relay || a.Kind == Forward {
 		parts = append(parts, string(a.Kind))
 	}
-	return strings.Trim(notLabel.ReplaceAllString(strings.ToLower(strings.Join(parts, "-")), "-"), "-")
+	return label(strings.Join(parts, "-"))
+}
+
+// label puts one dash in the place of all that a DNS label cannot hold, and none at the ends.
+func label(text string) string {
+	text = strings.ToLower(text)
+	out := make([]byte, 0, len(text))
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			out = append(out, c)
+		case len(out) > 0 && out[len(out)-1] != '-':
+			out = append(out, '-')
+		}
+	}
+	return strings.TrimSuffix(string(out), "-")
 }
 
 // Endpoint is one named port of a container or a Windows machine.

@@ -88,6 +88,7 @@ func Make(desired []providers.Node, observed []providers.Observed) (*Plan, error
 		removed[i] = op.Addr
 	}
 	actions := make(map[addr.Addr]providers.Action, len(sorted))
+	p.Operations = slices.Grow(p.Operations, len(sorted))
 	for _, n := range sorted {
 		op := operation(n, is[n.Addr], actions)
 		actions[n.Addr] = op.Action

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,9 +20,18 @@ func hashContainer(n *providers.Node, c *envspec.Container, buildID func(*envspe
 	whole := map[string]string{}
 	secrets := map[string]bool{}
 	set := func(name string, v any) {
-		text := fmt.Sprint(v)
-		if t, ok := v.(secret.Text); ok {
-			text, secrets[name] = t.Reveal(), t.Sensitive
+		var text string
+		switch v := v.(type) {
+		case secret.Text:
+			if text = v.Reveal(); v.Sensitive {
+				secrets[name] = true
+			}
+		case string:
+			text = v
+		case bool:
+			text = strconv.FormatBool(v)
+		default:
+			text = fmt.Sprint(v)
 		}
 		if text != "" && text != "0" && text != "0s" && text != "[]" && text != "false" {
 			whole[name] = text
@@ -168,9 +176,19 @@ func HashCarried(carried map[string][]byte) string {
 
 // Hash is the lower-case hex SHA-256 of a map in the order of its keys.
 func Hash(m map[string]string) string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
 	h := sha256.New()
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		fmt.Fprintf(h, "%d:%s=%d:%s;", len(k), k, len(m[k]), m[k])
+	var b []byte
+	for _, k := range keys {
+		b = strconv.AppendInt(b[:0], int64(len(k)), 10)
+		b = append(append(append(b, ':'), k...), '=')
+		b = strconv.AppendInt(b, int64(len(m[k])), 10)
+		b = append(append(append(b, ':'), m[k]...), ';')
+		h.Write(b) // cannot fail
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

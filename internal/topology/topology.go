@@ -70,9 +70,10 @@ type Input struct {
 }
 
 // Bodies gives the body of every resource: *providers.Network, *envspec.Container, *envspec.Machine. The
-// environment's own values are not changed.
+// environment's containers become bodies themselves; its machines are not changed.
 func Bodies(in Input) (map[addr.Addr]any, error) {
-	bodies := map[addr.Addr]any{NetworkAddr: &providers.Network{}}
+	bodies := make(map[addr.Addr]any, len(in.Environment.Containers)+3*len(in.Environment.Machines)+2)
+	bodies[NetworkAddr] = &providers.Network{}
 	base := []addr.Addr{NetworkAddr}
 	if in.Remote != "" {
 		bodies[ForwardAddr] = forwardContainer(in.Helpers.Node)
@@ -80,11 +81,10 @@ func Bodies(in Input) (map[addr.Addr]any, error) {
 	}
 	in.Egress = in.Egress.WithDirect(wireNames(in.Environment)...)
 	for _, c := range in.Environment.Containers {
-		c := *c
 		c.Ports = hostPorts(in, c.Addr, c.Ports)
 		c.After = slices.Concat(base, c.After)
-		setEgress(&c, in.Egress)
-		bodies[c.Addr] = &c
+		setEgress(c, in.Egress)
+		bodies[c.Addr] = c
 	}
 	for _, m := range in.Environment.Machines {
 		if err := machine(in, *m, base, bodies); err != nil {
