@@ -136,7 +136,17 @@ func (s *session) observe(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	s.seeForward()
 	return s.assignPorts(s.taken(ctx, published))
+}
+
+// seeForward adds to what the engine has of the forward how its process on this computer is.
+func (s *session) seeForward() {
+	for i, o := range s.observed {
+		if o.Addr == topology.ForwardAddr && o.State == providers.Ready {
+			s.observed[i].State, s.observed[i].Detail = s.forward.look()
+		}
+	}
 }
 
 // place finds out where the engine is, on which depends what can be had of it.

@@ -17,6 +17,7 @@ import (
 	"github.com/envctl/envctl/internal/addr"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/gateway"
+	"github.com/envctl/envctl/internal/topology"
 	"github.com/envctl/envctl/internal/view"
 	"github.com/envctl/envctl/providers"
 	"github.com/envctl/envctl/providers/docker"
@@ -191,11 +192,8 @@ func (s *session) lookAtNode(ctx context.Context, n providers.Node, is map[addr.
 	if !there {
 		return providers.Missing, ""
 	}
-	if o.State != providers.Ready || n.Addr.Kind == addr.Network || n.Addr.Kind == addr.Job {
-		return o.State, o.Detail
-	}
-	if n.Addr.Kind == addr.Forward {
-		return s.forward.look()
+	if o.State != providers.Ready || n.Addr.Kind == addr.Network || n.Addr.Kind == addr.Job || n.Addr.Kind == addr.Forward {
+		return o.State, o.Detail // of a forward: see seeForward
 	}
 	return s.check(ctx, providers.Change{Action: providers.None, Instance: s.instance, Node: n, Observed: &o})
 }
@@ -273,6 +271,10 @@ const (
 func (s *session) lookAtWire(w envspec.Wire, v sight) wireStatus {
 	host, port := s.ports.Address(w.From, w.To)
 	out := wireStatus{From: w.From, To: w.To, Address: fmt.Sprintf("%s:%d", host, port), State: wireUp}
+	if f := states[topology.ForwardAddr]; s.where.Remote && w.From.IsHost() && f.State != providers.Ready {
+		out.State, out.Detail = wireDown, topology.ForwardAddr.String()+" is "+string(f.State)
+		return out
+	}
 	for _, end := range []addr.Addr{w.To.Addr, w.From} {
 		if end.Kind != addr.Windows {
 			continue

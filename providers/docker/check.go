@@ -76,9 +76,8 @@ func (w *waiter) exec(ctx context.Context, id string, command []string) error {
 		return fmt.Errorf("%s did not end in time%s", what, said.after())
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
-	// The runtime says exec: "NAME" where the program is the trouble; else the container had just ended, and may
-	// come back.
-	case (code == 126 || code == 127) && strings.Contains(said.String(), "OCI runtime exec failed") && strings.Contains(said.String(), `exec: "`):
+	// Else the container had just ended, and may come back.
+	case (code == 126 || code == 127) && noSuchProgram.MatchString(said.String()):
 		return &neverError{fmt.Errorf("%s cannot be run in the container; see that the image has it%s", what, said.after())}
 	case code != 0:
 		return fmt.Errorf("%s ended with exit code %d%s", what, code, said.after())
@@ -121,6 +120,17 @@ func (w *waiter) http(ctx context.Context, is container.InspectResponse, h envsp
 	return fmt.Errorf("GET %s answered %s: %s", url, resp.Status, strings.TrimSpace(string(text)))
 }
 
+// sinceStart is a time before which the log is of earlier runs; "" where there was none. A run's first lines may be
+// older than what the engine takes for its start, and an earlier one's last lines younger than its end.
+func sinceStart(s *container.State) string {
+	started, err := time.Parse(time.RFC3339Nano, s.StartedAt)
+	ended, never := time.Parse(time.RFC3339Nano, s.FinishedAt)
+	if err != nil || never != nil || ended.Year() <= 1 || ended.After(started) {
+		return ""
+	}
+	return ended.Add(started.Sub(ended) / 2).Format(time.RFC3339Nano)
+}
+
 // log reads the log from the container's latest start until a line matches.
 func (w *waiter) log(ctx context.Context, is container.InspectResponse, pattern string) error {
 	re, err := regexp.Compile(pattern)
@@ -134,7 +144,7 @@ func (w *waiter) log(ctx context.Context, is container.InspectResponse, pattern 
 		}
 		return nil
 	}}
-	err = w.p.logs(ctx, is.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Since: is.State.StartedAt}, lines, lines)
+	err = w.p.logs(ctx, is.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Since: sinceStart(is.State)}, lines, lines)
 	switch {
 	case errors.Is(err, found) || lines.flush() != nil:
 		return nil

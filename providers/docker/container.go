@@ -94,7 +94,7 @@ func (p *Provider) create(ctx context.Context, c providers.Change, body *envspec
 				report(event.Event{Type: event.Warning, Message: warning})
 			}
 			return made.ID, nil
-		case strings.Contains(err.Error(), "is already in use by container") && time.Since(began) < cleanupTime:
+		case says(err, nameTaken) && time.Since(began) < cleanupTime:
 			// The engine may still be making the one that a killed run asked for, and not show it yet.
 			if err := p.removeNamesake(ctx, c, name); err != nil {
 				return "", err
@@ -151,7 +151,7 @@ func (p *Provider) updateContainer(ctx context.Context, c providers.Change, body
 	}
 	// Starting one that runs is no error.
 	err := p.api.ContainerStart(ctx, id, container.StartOptions{})
-	if err != nil && strings.Contains(err.Error(), "paused") {
+	if says(err, startsPaused) {
 		err = p.api.ContainerUnpause(ctx, id)
 	}
 	return p.startError(ctx, body, err)

@@ -82,7 +82,7 @@ func (p *Provider) removeNetwork(ctx context.Context, id string) error {
 	if err == nil || isNotFound(err) {
 		return nil
 	}
-	if !strings.Contains(err.Error(), "active endpoints") {
+	if !says(err, networkInUse) {
 		return fmt.Errorf("network: %w", err)
 	}
 	// A container that someone else put on the network holds it; it loses the network and nothing else.
@@ -99,7 +99,7 @@ func (p *Provider) removeNetwork(ctx context.Context, id string) error {
 	switch {
 	case err == nil || isNotFound(err):
 		return nil
-	case len(n.Containers) == 0 && strings.Contains(err.Error(), "active endpoints"):
+	case len(n.Containers) == 0 && says(err, networkInUse):
 		return fmt.Errorf("network %s: the engine still counts a container on it that is gone; restart the engine and run this again: %w", n.Name, err)
 	}
 	return fmt.Errorf("network %s: %w", n.Name, err)

@@ -139,7 +139,7 @@ func stateOf(state, status string) (providers.State, string) {
 		return providers.Starting, "restarting after exit code " + code
 	case container.StatePaused:
 		return providers.Stopped, "paused"
-	case container.StateExited:
+	case container.StateExited, "stopped": // which Podman says until it has cleaned up
 		switch code {
 		case "0", "130", "137", "143": // ended by itself, or by the signals with which people and engines stop
 			return providers.Stopped, "exited with code " + code

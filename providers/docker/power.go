@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -29,7 +28,7 @@ func (p *Provider) Start(ctx context.Context, o providers.Observed) error {
 		return err
 	}
 	err := p.api.ContainerStart(ctx, o.Handle, container.StartOptions{})
-	if err != nil && strings.Contains(err.Error(), "paused") {
+	if says(err, startsPaused) {
 		err = p.api.ContainerUnpause(ctx, o.Handle)
 	}
 	if err != nil {

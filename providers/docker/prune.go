@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -98,5 +97,5 @@ func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summar
 
 // ours are the names that envctl gave an image.
 func ours(tags []string) []string {
-	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !strings.HasPrefix(tag, "envctl/") })
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !ourName(tag) })
 }

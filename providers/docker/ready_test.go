@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/nettest"
@@ -278,5 +280,17 @@ func TestNoEngine(t *testing.T) {
 	}
 	if _, err := New(Options{Getenv: env(nil), ConfigDir: dir}); err == nil || !strings.Contains(err.Error(), "config.json") {
 		t.Errorf("a configuration that cannot be read: %v", err)
+	}
+}
+
+func TestTheLogOfThisRunBegins(t *testing.T) {
+	for _, test := range []struct{ started, ended, want string }{
+		{"2026-01-02T03:04:05.5Z", "0001-01-01T00:00:00Z", ""},
+		{"2026-01-02T03:04:05.5Z", "", ""},
+		{"2026-01-02T03:04:05.5Z", "2026-01-02T03:04:04.5Z", "2026-01-02T03:04:05Z"},
+	} {
+		if got := sinceStart(&container.State{StartedAt: test.started, FinishedAt: test.ended}); got != test.want {
+			t.Errorf("started %s, before that ended %s: %s", test.started, test.ended, got)
+		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -138,7 +137,7 @@ func (p *Provider) removeImage(ctx context.Context, img image.Summary) error {
 		refs = []string{img.ID}
 	}
 	for _, ref := range refs {
-		if ref != img.ID && !strings.HasPrefix(ref, "envctl/") {
+		if ref != img.ID && !ourName(ref) {
 			continue // a name that somebody gave it, and its reason to stay
 		}
 		if _, err := p.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true}); err != nil && !isNotFound(err) {

@@ -77,7 +77,7 @@ func (p *Provider) Delete(ctx context.Context, o providers.Observed, root string
 		var said bytes.Buffer
 		code, err := p.exec(ctx, o.Handle, providers.ExecOptions{Command: append(command[:len(command):len(command)], some...), User: "0", WorkingDir: "/", Stdout: &said, Stderr: &said})
 		switch {
-		case err != nil && strings.Contains(err.Error(), "is not running"), err != nil && strings.Contains(err.Error(), "is paused"):
+		case says(err, notRunning):
 			return &NotRunningError{fmt.Errorf("deleting in %s: %w", o.Addr, err)}
 		case command[0] == "rm" && noProgram(code, err, said.String()):
 			if err := p.putRemover(ctx, o, root, helper); err != nil {

@@ -54,7 +54,7 @@ func (p *Provider) createCopier(ctx context.Context, image, name, from, to strin
 		{Type: mount.TypeVolume, Source: to, Target: vol.To, VolumeOptions: &mount.VolumeOptions{NoCopy: true}},
 	}}
 	made, err := p.api.ContainerCreate(ctx, config, host, nil, nil, name)
-	if err != nil && strings.Contains(err.Error(), "is already in use by container") {
+	if says(err, nameTaken) {
 		if err := p.api.ContainerRemove(ctx, name, container.RemoveOptions{Force: true}); err != nil && !isNotFound(err) {
 			return "", err
 		}
