@@ -46,6 +46,13 @@ func (a *app) sandbox() (err error) {
 		return err
 	}
 	defer w.close()
+	where, err := w.docker.EngineInfo(ctx)
+	if err != nil {
+		return err
+	}
+	if where.Remote {
+		return fmt.Errorf("the Docker engine is %s, and a sandbox by itself is not carried to this one; use a windows block with source \"sandbox\", or an engine here (docker context use)", where)
+	}
 	machine, identity, err := w.oneSandbox(ctx)
 	if err != nil {
 		return err
@@ -101,7 +108,7 @@ func (w *world) oneSandbox(ctx context.Context) (*envspec.Container, topology.Id
 	if err != nil {
 		return nil, identity, err
 	}
-	in := wire.Input{Environment: w.instance.Environment, Instance: w.instance.ID, Taken: taken(ctx, published)}
+	in := wire.Input{Environment: w.instance.Environment, Instance: w.instance.ID, Taken: taken(ctx, published, nil)}
 	for _, p := range c.Ports {
 		in.ExtraHost = append(in.ExtraHost, addr.Endpoint{Addr: c.Addr, Port: p.Name})
 	}

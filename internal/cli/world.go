@@ -99,8 +99,8 @@ func (w *world) helpers(ctx context.Context) (topology.Helpers, error) {
 	return topology.Helpers{Node: node.Raw, SandboxNode: sandbox.Raw, Guest: guest.Raw, Emulated: arch != "amd64"}, err
 }
 
-// taken says which host ports are in use: published by a container, or held by a process.
-func taken(ctx context.Context, published []docker.PortInUse) wire.Taken {
+// taken says which host ports are in use: published by a container, or held by a process that is not one of ours.
+func taken(ctx context.Context, published []docker.PortInUse, ours map[int]bool) wire.Taken {
 	holders := make(map[int]string, len(published))
 	for _, p := range published {
 		holders[p.Port] = "container " + p.Holder
@@ -110,13 +110,16 @@ func taken(ctx context.Context, published []docker.PortInUse) wire.Taken {
 		if holder, ok := holders[port]; ok {
 			return holder, true
 		}
+		if ours[port] {
+			return "", false
+		}
 		return host(port)
 	}
 }
 
 // taken adds the ports that an engine could not have though they looked free from here.
 func (s *session) taken(ctx context.Context, published []docker.PortInUse) wire.Taken {
-	seen := taken(ctx, published)
+	seen := taken(ctx, published, s.forward.process().Listens())
 	return func(port int) (string, bool) {
 		if holder, is := seen(port); is {
 			return holder, true

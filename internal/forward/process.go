@@ -182,6 +182,23 @@ func (p Process) End(ctx context.Context) error {
 	return err
 }
 
+// Listens gives the ports of this computer that the process holds.
+func (p Process) Listens() map[int]bool {
+	s, running := p.State()
+	table, err := p.Dir.Table()
+	if !running || err != nil || !s.Follows(table) {
+		return nil
+	}
+	ports := map[int]bool{}
+	for _, port := range table.Ports {
+		ports[port.Listen] = true
+	}
+	for _, t := range s.Taken {
+		delete(ports, t.Port)
+	}
+	return ports
+}
+
 // State gives how the process says it is; false is that none runs, whatever one said before it died.
 func (p Process) State() (State, bool) {
 	if _, running := lock.Held(p.Dir.LockPath()); !running {

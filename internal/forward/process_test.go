@@ -95,6 +95,9 @@ func TestAProcessIsKeptReplacedAndEnded(t *testing.T) {
 	ensure()
 	first := p.pid(t)
 	reach()
+	if held := p.Listens(); len(held) != 1 || !held[port] {
+		t.Errorf("it holds %v, not %d", held, port)
+	}
 
 	table.Ports = append(table.Ports, Port{nettest.FreePort(t), to})
 	ensure()
@@ -151,6 +154,9 @@ func TestWhyAProcessIsNotThereIsSaid(t *testing.T) {
 		err := p.Ensure(t.Context(), Table{Ports: []Port{{port, "x:1"}}})
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d of this computer", port)) {
 			t.Errorf("error %v", err)
+		}
+		if held := p.Listens(); len(held) > 0 {
+			t.Errorf("it holds %v", held)
 		}
 	})
 	t.Run("the engine does not answer", func(t *testing.T) {
