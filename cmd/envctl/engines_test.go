@@ -30,6 +30,7 @@ type far struct {
 	t      *testing.T
 	dir    string
 	socket string
+	pid    int
 }
 
 func newFar(t *testing.T) *far {
@@ -65,6 +66,7 @@ func newFar(t *testing.T) *far {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	f.pid = cmd.Process.Pid
 	t.Cleanup(func() { f.end(cmd) })
 	f.until(30*time.Second, func() error { return exec.Command("docker", "-H", "unix://"+f.socket, "version").Run() })
 	if out, err := exec.Command("sh", "-c", "docker save debian:trixie-slim | docker -H unix://"+f.socket+" load").CombinedOutput(); err != nil {
@@ -214,6 +216,28 @@ SetEnv DOCKER_HOST=unix://%[3]s
 	return []string{fmt.Sprintf("DOCKER_HOST=ssh://root@127.0.0.1:%d", port), "PATH=" + bin + ":" + os.Getenv("PATH")}, drop
 }
 
+// hold has a process listen on a port where the engine is, until free is called.
+func (f *far) hold(port string) (free func()) {
+	f.t.Helper()
+	cmd := exec.Command("nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", f.pid), "perl", "-MIO::Socket::INET", "-e",
+		`$| = 1; my $l = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift, Listen => 1) or die; print "held\n"; <STDIN>`, port)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		f.t.Error("nobody holds the port:", err)
+	}
+	return func() { in.Close(); _ = cmd.Wait() }
+}
+
 const distant = `
 environment "distant" {}
 
@@ -342,6 +366,18 @@ func TestAnEngineOnAnotherComputer(t *testing.T) {
 		}
 		e.must("up")
 		reach()
+	})
+	t.Run("a port that the engine's computer holds is said to be held there", func(t *testing.T) {
+		port := fmt.Sprint(freePort(t))
+		free := f.hold(port)
+		e.edit("env.envctl.hcl", "guest = 9000", "guest = 9000\n    host = "+port)
+		_, errs, code := e.run("up")
+		errs = strings.Join(strings.Fields(errs), " ")
+		if code != 1 || !strings.Contains(errs, "is taken by another process on the engine's computer (ssh://root@") {
+			t.Errorf("exit code %d: %s", code, errs)
+		}
+		free()
+		e.must("up")
 	})
 	t.Run("a folder of this computer is refused", func(t *testing.T) {
 		e.edit("env.envctl.hcl", "port \"http\" {", "volume \"src\" {\n    source = \".\"\n    target = \"/src\"\n  }\n  port \"http\" {")
