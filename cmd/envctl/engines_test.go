@@ -333,7 +333,7 @@ func TestAnEngineOnAnotherComputer(t *testing.T) {
 		if changed := e.changes(); len(changed) > 0 {
 			t.Errorf("a second up would: %+v", changed)
 		}
-		e.edit("env.envctl.hcl", "output", "container \"two\" {\n  image = \"debian:trixie-slim\"\n  command = [\"perl\", \"-e\", \"$SIG{TERM} = sub { exit 0 }; sleep 1 while 1\"]\n  port \"x\" { guest = 9000 }\n}\noutput")
+		e.edit("env.envctl.hcl", "output", "container \"two\" {\n  image = \"debian:trixie-slim\"\n  command = [\"perl\", \"-e\", \"$SIG{TERM} = sub { exit 0 }; sleep 1 while 1\"]\n  port \"x\" {\n    guest = 9000\n  }\n}\noutput")
 		e.must("up")
 		if _, now := e.forward(); now != pid {
 			t.Errorf("the process was %s and is %s", pid, now)
