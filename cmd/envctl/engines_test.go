@@ -333,14 +333,22 @@ func TestAnEngineOnAnotherComputer(t *testing.T) {
 		if changed := e.changes(); len(changed) > 0 {
 			t.Errorf("a second up would: %+v", changed)
 		}
-		e.edit("env.envctl.hcl", "output", "container \"two\" {\n  image = \"debian:trixie-slim\"\n  command = [\"perl\", \"-e\", \"$SIG{TERM} = sub { exit 0 }; sleep 1 while 1\"]\n  port \"x\" {\n    guest = 9000\n  }\n}\noutput")
+		port := fmt.Sprint(nettest.FreePort(t))
+		e.edit("env.envctl.hcl", "output", "container \"two\" {\n  image = \"debian:trixie-slim\"\n  command = [\"perl\", \"-e\", \"$SIG{TERM} = sub { exit 0 }; sleep 1 while 1\"]\n  port \"x\" {\n    guest = 9000\n    host  = "+port+"\n  }\n}\noutput")
+		free := f.hold(port)
+		_, errs, code := e.run("up")
+		errs = strings.Join(strings.Fields(errs), " ")
+		if code != 1 || !strings.Contains(errs, "is taken by another process on the engine's computer (ssh://root@") {
+			t.Errorf("with port %s held there: exit code %d: %s", port, code, errs)
+		}
+		free()
 		e.must("up")
 		if _, now := e.forward(); now != pid {
 			t.Errorf("the process was %s and is %s", pid, now)
 		}
 		reach()
-		if port := e.must("ports", "two", "--json"); !strings.Contains(port, "127.0.0.1:") {
-			t.Error(port)
+		if ports := e.must("ports", "two", "--json"); !strings.Contains(ports, "127.0.0.1:"+port) {
+			t.Error(ports)
 		}
 	})
 	t.Run("what is stopped and started is reached again", func(t *testing.T) {
@@ -366,18 +374,6 @@ func TestAnEngineOnAnotherComputer(t *testing.T) {
 		}
 		e.must("up")
 		reach()
-	})
-	t.Run("a port that the engine's computer holds is said to be held there", func(t *testing.T) {
-		port := fmt.Sprint(freePort(t))
-		free := f.hold(port)
-		e.edit("env.envctl.hcl", "guest = 9000", "guest = 9000\n    host = "+port)
-		_, errs, code := e.run("up")
-		errs = strings.Join(strings.Fields(errs), " ")
-		if code != 1 || !strings.Contains(errs, "is taken by another process on the engine's computer (ssh://root@") {
-			t.Errorf("exit code %d: %s", code, errs)
-		}
-		free()
-		e.must("up")
 	})
 	t.Run("a folder of this computer is refused", func(t *testing.T) {
 		e.edit("env.envctl.hcl", "port \"http\" {", "volume \"src\" {\n    source = \".\"\n    target = \"/src\"\n  }\n  port \"http\" {")

@@ -271,7 +271,7 @@ const (
 func (s *session) lookAtWire(w envspec.Wire, v sight) wireStatus {
 	host, port := s.ports.Address(w.From, w.To)
 	out := wireStatus{From: w.From, To: w.To, Address: fmt.Sprintf("%s:%d", host, port), State: wireUp}
-	if f := states[topology.ForwardAddr]; s.where.Remote && w.From.IsHost() && f.State != providers.Ready {
+	if f := v.states[topology.ForwardAddr]; s.where.Remote && w.From.IsHost() && f.State != providers.Ready {
 		out.State, out.Detail = wireDown, topology.ForwardAddr.String()+" is "+string(f.State)
 		return out
 	}
