@@ -1,21 +1,22 @@
 package docker
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // What engines say, Docker's and Podman's, of what their API has no code for.
 var (
-	nameTaken    = regexp.MustCompile(`is already in use by`)
-	notRunning   = regexp.MustCompile(`is not running|is paused|on running containers`)
-	startsPaused = regexp.MustCompile(`paused|must be in Created or Stopped state`)
-	networkInUse = regexp.MustCompile(`active endpoints|network is being used`)
+	nameTaken    = lazyregexp.New(`is already in use by`)
+	notRunning   = lazyregexp.New(`is not running|is paused|on running containers`)
+	startsPaused = lazyregexp.New(`paused|must be in Created or Stopped state`)
+	networkInUse = lazyregexp.New(`active endpoints|network is being used`)
 	// The runtime says exec: "NAME", or that it was not found, where the program is the trouble.
-	noSuchProgram = regexp.MustCompile(`OCI runtime exec failed.*exec: "|exec failed: unable to start container process: exec: "|invoke a command that was not found`)
+	noSuchProgram = lazyregexp.New(`OCI runtime exec failed.*exec: "|exec failed: unable to start container process: exec: "|invoke a command that was not found`)
 )
 
-func says(err error, what *regexp.Regexp) bool { return err != nil && what.MatchString(err.Error()) }
+func says(err error, what *lazyregexp.Regexp) bool { return err != nil && what.MatchString(err.Error()) }
 
 // ourName reports whether envctl gave an image its name. Podman writes the registry before it that nobody named.
 func ourName(tag string) bool {
