@@ -16,7 +16,9 @@ var (
 	noSuchProgram = lazyregexp.New(`OCI runtime exec failed.*exec: "|exec failed: unable to start container process: exec: "|invoke a command that was not found`)
 )
 
-func says(err error, what *lazyregexp.Regexp) bool { return err != nil && what.MatchString(err.Error()) }
+func says(err error, what *lazyregexp.Regexp) bool {
+	return err != nil && what.MatchString(err.Error())
+}
 
 // ourName reports whether envctl gave an image its name. Podman writes the registry before it that nobody named.
 func ourName(tag string) bool {
