@@ -2,13 +2,14 @@ package envspec
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // explain says of what HCL found wrong in an expression what was there instead. The expression must read
@@ -64,7 +65,7 @@ func explain(d *hcl.Diagnostic) {
 }
 
 // startsWithWord matches a sentence, and not one that begins with the name of a file.
-var startsWithWord = regexp.MustCompile(`^[a-z]+ `)
+var startsWithWord = lazyregexp.New(`^[a-z]+ `)
 
 // missingStep gives the value in which a step of the expression finds nothing, and that step.
 func missingStep(e hcl.Expression, ctx *hcl.EvalContext) (of, missing cty.Value) {

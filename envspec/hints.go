@@ -3,17 +3,17 @@ package envspec
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/envctl/envctl/internal/addr"
+	"github.com/envctl/envctl/internal/lazyregexp"
 	"github.com/envctl/envctl/internal/secret"
 )
 
-var publishedPort = regexp.MustCompile(`^(?:[0-9.]+:)?([0-9]+):([0-9]+)$`)
+var publishedPort = lazyregexp.New(`^(?:[0-9.]+:)?([0-9]+):([0-9]+)$`)
 
 // asNumber says how a port that is written as Compose has it, "8080:80", is written here; "" for anything else.
 func asNumber(text string) string {
@@ -49,7 +49,7 @@ func (r *reader) asList(argument, text string) string {
 }
 
 // shellCall matches a command line that is one of a shell already.
-var shellCall = regexp.MustCompile(`^((?:/bin/)?(?:ba|a)?sh) -c ['"]?(.*?)['"]?$`)
+var shellCall = lazyregexp.New(`^((?:/bin/)?(?:ba|a)?sh) -c ['"]?(.*?)['"]?$`)
 
 // mixture says what holds several values, but for a whole port, of which is said what to take.
 func mixture(v cty.Value) (string, bool) {
@@ -89,7 +89,7 @@ func asMap(list cty.Value, separator string) string {
 	return " Write { " + strings.Join(items, ", ") + " }."
 }
 
-var bareNumber = regexp.MustCompile(`^[0-9]+$`)
+var bareNumber = lazyregexp.New(`^[0-9]+$`)
 
 // notDuration says what is wrong with a duration.
 func notDuration(text string) string {
@@ -123,7 +123,7 @@ func (r *reader) fileMeant(name string, text secret.Text, instead string) {
 }
 
 // slippedPath matches a path of Windows in which a single backslash became the end of a line or a tab.
-var slippedPath = regexp.MustCompile(`(^|[^A-Za-z])[A-Za-z]:[\t\r\n]|^[A-Za-z]:\\[^\t\r\n]*[\t\r\n]`)
+var slippedPath = lazyregexp.New(`(^|[^A-Za-z])[A-Za-z]:[\t\r\n]|^[A-Za-z]:\\[^\t\r\n]*[\t\r\n]`)
 
 // checkPath refuses text in quotes that was meant as a path of Windows and, with a single backslash, is none.
 func (r *reader) checkPath(text string, at hcl.Range) {
@@ -141,7 +141,7 @@ func (r *reader) checkPath(text string, at hcl.Range) {
 }
 
 // windowsPath matches an absolute path of Windows: with its drive, of a share, or behind a variable.
-var windowsPath = regexp.MustCompile(`^([A-Za-z]:[\\/]|\\\\[^\\]|%[^%]+%)`)
+var windowsPath = lazyregexp.New(`^([A-Za-z]:[\\/]|\\\\[^\\]|%[^%]+%)`)
 
 // windowsLabel refuses a layer whose label is no absolute path of Windows.
 func (r *reader) windowsLabel() {

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/envctl/envctl/internal/lazyregexp"
 )
 
 // firstOfEach drops syntax errors that only follow from the one before: of the same kind, or on
@@ -26,10 +28,10 @@ func firstOfEach(src []byte, diags hcl.Diagnostics) hcl.Diagnostics {
 }
 
 var (
-	yamlLine     = regexp.MustCompile(`^\s*(- )?[A-Za-z_][\w.-]*:(\s|$)`)
-	bareText     = regexp.MustCompile(`^\s*([\w-]+)\s*=\s*([A-Za-z./][^"\s{}()\[\]]*)\s*(?:#.*|//.*)?$`)
-	heredocs     = regexp.MustCompile(`(?m)<<-?([A-Za-z_]\w*)[ \t]*\r?$`)
-	shellDefault = regexp.MustCompile(`\$\{\s*([A-Za-z_]\w*):?([-?+])`)
+	yamlLine     = lazyregexp.New(`^\s*(- )?[A-Za-z_][\w.-]*:(\s|$)`)
+	bareText     = lazyregexp.New(`^\s*([\w-]+)\s*=\s*([A-Za-z./][^"\s{}()\[\]]*)\s*(?:#.*|//.*)?$`)
+	heredocs     = lazyregexp.New(`(?m)<<-?([A-Za-z_]\w*)[ \t]*\r?$`)
+	shellDefault = lazyregexp.New(`\$\{\s*([A-Za-z_]\w*):?([-?+])`)
 )
 
 // explainSyntax says of what HCL cannot read what a person meant who knows another language, or Windows' paths.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/addr"
@@ -51,6 +52,47 @@ func (a *app) completeOutputs() completer {
 			return names
 		})
 	}
+}
+
+// completeProfiles offers the profiles that resources have.
+func (a *app) completeProfiles(_ *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.offer(word, func(spec *envspec.Spec) []string {
+		names := []string{envspec.AllProfiles}
+		for _, r := range slices.Concat(spec.Resources(), spec.Idle()) {
+			names = append(names, r.Profiles...)
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
+	})
+}
+
+// completeCredentials offers the spec's credentials.
+func (a *app) completeCredentials(_ *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.offer(word, func(spec *envspec.Spec) (names []string) {
+		for _, c := range spec.Credentials() {
+			names = append(names, c.Name)
+		}
+		return names
+	})
+}
+
+// completeFlags says for all commands how the values of the flags go on that several of them have, and takes
+// out of their descriptions what marks the name of a value in help: a shell would show it.
+func (a *app) completeFlags(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		a.completeFlags(sub)
+	}
+	for _, flags := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
+	}
+	// These fail only where the command has no such flag.
+	_ = c.MarkFlagFilename("var-file", "hcl")
+	_ = c.RegisterFlagCompletionFunc("profile", a.completeProfiles)
+	_ = c.MarkPersistentFlagDirname("chdir")
+	_ = c.MarkPersistentFlagFilename("file", "hcl")
 }
 
 // offer gives those of a spec's names that a word begins. A spec with mistakes has none: nothing may be printed here.

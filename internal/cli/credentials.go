@@ -31,9 +31,11 @@ environment that is up has which. Values are not shown; --reveal prints one pass
 	}
 	a.specFlags(c)
 	c.Flags().StringVar(&reveal, "reveal", "", "print the password of the credential of this `name`")
+	_ = c.RegisterFlagCompletionFunc("reveal", a.completeCredentials) // fails only for a flag that is not there
 	rotate := &cobra.Command{
-		Use:   "rotate NAME",
-		Short: "Give a generated credential a new value",
+		ValidArgsFunction: a.completeCredentials,
+		Use:               "rotate NAME",
+		Short:             "Give a generated credential a new value",
 		Long: `Give a generated credential a new value. What uses the old one goes on with it until "envctl up", which replaces it.
 A database that keeps its users in a named volume keeps the old password there: tell it the new one.`,
 		Example: "  envctl credentials rotate db && envctl up",

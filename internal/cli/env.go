@@ -3,6 +3,8 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +36,8 @@ booking-url is BOOKING_URL. Sensitive ones are left out without --reveal.`,
 	a.specFlags(c)
 	c.Flags().StringVar(&format, "format", "shell", "shell, dotenv, fish or powershell")
 	c.Flags().BoolVar(&reveal, "reveal", false, "print sensitive values too")
+	formats := slices.Sorted(maps.Keys(envFormats))
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	return c
 }
 

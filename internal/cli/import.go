@@ -36,11 +36,15 @@ which begins with "compose:", and is listed at the end. No file that is there al
 Secrets of .env and env_file go to ` + importedSecrets + `, which does not belong into version control.`,
 		Example: "  envctl import compose.yaml\n  envctl import compose.yaml compose.override.yaml -o ../booking\n  envctl import compose.yaml --stdout",
 		Args:    cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.importCompose(cmd.Context(), args, opts)
 		},
 	}
 	c.Flags().StringVarP(&opts.out, "out", "o", "", "`folder` to write to; without it, the Compose file's")
+	_ = c.MarkFlagDirname("out") // fails only for a flag that is not there
 	c.Flags().BoolVar(&opts.stdout, "stdout", false, "print the spec in place of writing it")
 	return c
 }

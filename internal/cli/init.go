@@ -20,6 +20,12 @@ DIR it is a folder of the template's name. No file that is there already is chan
 Templates: %s`, strings.Join(templates.List(), ", ")),
 		Example: "  envctl init\n  envctl init quickstart ./trial",
 		Args:    cobra.MaximumNArgs(2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return templates.List(), cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "quickstart"
 			if len(args) > 0 {

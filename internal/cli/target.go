@@ -10,11 +10,12 @@ import (
 	"github.com/envctl/envctl/providers"
 )
 
-// pick finds the one resource that a person means by a whole address, or by a name that no other has.
+// pick finds the one resource that a person means by a whole address, or by a name that no other has. An address
+// may lack its quotation marks, which a shell takes out where they are not quoted themselves.
 func pick(all []addr.Addr, name string) (addr.Addr, error) {
 	var found []addr.Addr
 	for _, a := range all {
-		if a.String() == name {
+		if a.String() == name || a.Key != "" && strings.ReplaceAll(a.String(), `"`, "") == name {
 			return a, nil
 		}
 		if a.Name == name && (a.Kind == addr.Container || a.Kind == addr.Job || a.Kind == addr.Windows) {
