@@ -37,8 +37,16 @@ func (s *Session) diffCopy(st *stream) error {
 	}
 	c := &copying{stream: st, files: files, wanted: make(chan uint32, 128)}
 	g, ctx := errgroup.WithContext(st.request.Context())
-	stop := context.AfterFunc(ctx, func() { _ = st.response.SetReadDeadline(time.Unix(1, 0)) }) // so that demand ends too
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		_ = st.response.SetReadDeadline(time.Unix(1, 0)) // so that demand ends too
+	})
+	defer func() {
+		if !stop() {
+			<-ended // whose response is gone once this has returned
+		}
+	}()
 	g.Go(func() error { return c.tell(ctx) })
 	g.Go(func() error { return c.demand(ctx) })
 	g.Go(func() error { return c.deliver(ctx) })

@@ -272,6 +272,14 @@ func TestDiffCopyFails(t *testing.T) {
 	}
 }
 
+// TestCopyingIsOverWhenItsResponseGoes: what ends its reading must not come later.
+func TestCopyingIsOverWhenItsResponseGoes(t *testing.T) {
+	e := run(t, &Session{Dirs: map[string]Dir{"": {folder("a")}}})
+	for range 500 {
+		e.callUntilItEnds("\x08\x01\x18\x07")
+	}
+}
+
 // callUntilItEnds makes a call that is not closed from this side.
 func (e *engine) callUntilItEnds(question string) (n int64, code, why string) {
 	e.t.Helper()
