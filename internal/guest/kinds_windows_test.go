@@ -117,7 +117,8 @@ func TestAppLayerRunsAndComesBack(t *testing.T) {
 	if out, err := exec.Command("net", "stop", service).CombinedOutput(); err != nil {
 		t.Fatalf("net stop: %v %s", err, out)
 	}
-	differ(t, m, app, "state: running -> stopped")
+	startByHand(t, service)
+	differ(t, m, app, "startup: auto -> manual", "state: running -> stopped")
 	mustApply(t, m, 0)
 	if answers() {
 		t.Error("the app goes on")

@@ -94,8 +94,7 @@ func placeApp(m *Machine, dir string, a *guestproto.App) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	helper := filepath.Join(dir, "envctl-guest.exe")
-	if err := copyFile(exe, helper); err != nil {
+	if err := copyFile(exe, filepath.Join(dir, appHelper)); err != nil {
 		return "", err
 	}
 	b, err := json.Marshal(a)
@@ -105,11 +104,21 @@ func placeApp(m *Machine, dir string, a *guestproto.App) (string, error) {
 	if b, err = m.seal(b); err != nil {
 		return "", err
 	}
-	config := filepath.Join(dir, "app.sealed")
-	if err := writeFileAtomic(config, b); err != nil {
+	if err := writeFileAtomic(filepath.Join(dir, appConfig), b); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf(`"%s" %s "%s"`, helper, RunApp, config), nil
+	return appCommand(dir), nil
+}
+
+// What lies in an app's folder.
+const (
+	appHelper = "envctl-guest.exe"
+	appConfig = "app.sealed"
+)
+
+// appCommand is what an app's service runs.
+func appCommand(dir string) string {
+	return fmt.Sprintf(`"%s" %s "%s"`, filepath.Join(dir, appHelper), RunApp, filepath.Join(dir, appConfig))
 }
 
 func (appKind) undo(ctx context.Context, s *step) error {
@@ -173,6 +182,16 @@ func (appKind) observe(_ context.Context, s *step) (d drift, err error) {
 		return d, err
 	}
 	defer service.Close()
+	is, err := readConfig(service)
+	if err != nil {
+		return d, err
+	}
+	want := is
+	want.StartType, want.Delayed, want.Command = mgr.StartAutomatic, false, appCommand(saved.Dir)
+	d.differences(want.parts(), is.parts())
+	for _, p := range d.parts {
+		d.say("its service's %s was changed", p.Name)
+	}
 	status, err := queryService(service)
 	if err != nil {
 		return d, err

@@ -110,7 +110,7 @@ func TestPackageAndServiceLayers(t *testing.T) {
 	if d := driftOf(t, m); !strings.Contains(d["service.EnvctlTestSvc"], "stopped") {
 		t.Errorf("drifted: %v", d)
 	}
-	startByHand(t) // Wine's sc cannot
+	startByHand(t, "EnvctlTestSvc") // Wine's sc cannot
 	env := multiSZ([]secret.Text{secret.Plain("TOKEN=" + older)})
 	if err := restoreServiceEnv("EnvctlTestSvc", &env); err != nil {
 		t.Fatal(err)
@@ -145,15 +145,15 @@ func TestPackageAndServiceLayers(t *testing.T) {
 	}
 }
 
-// startByHand makes the test's service one that is started by hand.
-func startByHand(t *testing.T) {
+// startByHand makes a service one that is started by hand.
+func startByHand(t *testing.T, name string) {
 	t.Helper()
 	m, err := mgr.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Disconnect()
-	s, err := m.OpenService("EnvctlTestSvc")
+	s, err := m.OpenService(name)
 	if err != nil {
 		t.Fatal(err)
 	}
