@@ -61,7 +61,7 @@ type sshError struct {
 	after bool // the engine had answered before
 }
 
-func (e *sshError) Error() string { return "ssh: " + e.said }
+func (e *sshError) Error() string { return "ssh: " + strings.TrimPrefix(e.said, "ssh: ") }
 
 // Unwrap makes it the end of a connection where there was one.
 func (e *sshError) Unwrap() error {
