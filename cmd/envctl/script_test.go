@@ -28,6 +28,30 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// TestEngineScripts runs the scenarios that make something, each in an instance that its folder gives it.
+func TestEngineScripts(t *testing.T) {
+	needEngine(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/engine",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(asEnvctl, "1")
+			e.Setenv("ENVCTL_STATE_DIR", e.WorkDir+"/.state")
+			for _, name := range []string{"DOCKER_HOST", "DOCKER_CONTEXT", "HOME"} { // where the engine is
+				e.Setenv(name, os.Getenv(name))
+			}
+			e.Defer(func() {
+				down := exec.Command(os.Args[0], "down", "--volumes", "--keep-images")
+				down.Dir, down.Env = e.WorkDir, e.Vars
+				if out, err := down.CombinedOutput(); err != nil {
+					t.Logf("down in %s: %v\n%s", e.WorkDir, err, out)
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: exits CODE [ARG...]")

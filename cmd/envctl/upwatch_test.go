@@ -278,8 +278,12 @@ func TestUpWatch(t *testing.T) {
 	t.Run("what differs at first restarts what runs, before it is ready", func(t *testing.T) {
 		e.write("src/main.txt", "three\n")
 		f := follow(e)
-		if out := e.must("logs", "app"); !inOrderIn(out, "two", "three") || f.count("restarted", "") != 1 {
-			t.Errorf("log: %s\nevents: %v", out, f.events)
+		eventually(t, 30*time.Second, "the log goes on with three", func() (bool, string) { // it is started, and has to run yet
+			out := e.must("logs", "app")
+			return inOrderIn(out, "two", "three"), out
+		})
+		if f.count("restarted", "") != 1 {
+			t.Errorf("events: %v", f.events)
 		}
 		f.interrupt()
 	})
