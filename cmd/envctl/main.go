@@ -16,7 +16,7 @@ var version string
 
 // headroom is how much garbage, in percent of what is in use, may gather before it is collected. Go's own
 // 100 trades memory for a little processor time; a laptop full of containers has less of the former.
-const headroom = 60
+const headroom = 50
 
 func main() {
 	if os.Getenv("GOGC") == "" {
