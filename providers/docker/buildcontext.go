@@ -127,6 +127,7 @@ func (c *buildContext) walk(visit func(entry) error) error {
 	if err != nil {
 		return fmt.Errorf("the build's context: %w", err)
 	}
+	folders := map[string]patternmatcher.MatchInfo{} // what matched a folder is not asked again for what is in it
 	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
 		if err != nil || at == dir {
 			return err
@@ -135,9 +136,12 @@ func (c *buildContext) walk(visit func(entry) error) error {
 		if err != nil {
 			return err
 		}
-		ignored, err := matcher.MatchesOrParentMatches(rel)
+		ignored, matched, err := matcher.MatchesUsingParentResults(rel, folders[filepath.Dir(rel)])
 		if err != nil {
 			return err
+		}
+		if d.IsDir() {
+			folders[rel] = matched
 		}
 		if ignored {
 			if d.IsDir() && !mayHold(matcher, rel) {
