@@ -233,6 +233,8 @@ type WinRM struct {
 	Insecure    bool
 	Fingerprint string
 	CAFile      string
+	// ServerName is the name that its certificate has to have, where it is reached by another; else "".
+	ServerName string
 	// ExtraCA, PEM, has the certificates that the user's configuration trusts beside the system's; they count where
 	// there is neither CAFile nor Fingerprint.
 	ExtraCA string

@@ -34,7 +34,7 @@ func connectRemote(ctx context.Context, m relay.Machine, h helperFile, log *slog
 	c, err := remote.Connect(ctx, remote.Machine{
 		WinRM: winrm.Config{
 			Address: m.Address, Port: m.Port, HTTPS: m.HTTPS, User: m.User, Password: m.Password,
-			Auth: m.Auth, Insecure: m.Insecure, Fingerprint: m.Fingerprint, CAPEM: []byte(m.CA),
+			Auth: m.Auth, Insecure: m.Insecure, Fingerprint: m.Fingerprint, CAPEM: []byte(m.CA), ServerName: m.ServerName,
 		},
 		HelperGzip: h.gzip, HelperSHA256: h.sum, Log: log,
 	})

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/url"
 	"os"
@@ -113,7 +115,10 @@ windows "box" {
 	}
 
 	// The machine is asked through a second environment, since the first has gone.
+	// What it trusts the machine by is the user's configuration.
 	after := newEnv(t, e.vars...)
+	after.write("machine.pem", certificateOf(t, at.Host))
+	after.userConfig("network { ca_file = \"" + filepath.Join(after.dir, "machine.pem") + "\" }\n")
 	after.write("env.envctl.hcl", fmt.Sprintf(`
 environment "after" {}
 credential "box" {
@@ -123,14 +128,14 @@ credential "box" {
   }
 }
 windows "box" {
-  source "host" { address = "%s" }
+  source "host" { address = "localhost" } # which its certificate names
   winrm {
-    credential  = credential.box
-    port        = %s
-    fingerprint = "%s"
+    credential = credential.box
+    port       = %s
+    https      = true
   }
 }
-`, at.Hostname(), at.Port(), machine.Fingerprint))
+`, at.Port()))
 	after.must("up")
 	seen := after.must("exec", "windows.box", "--", "cmd", "/c",
 		`(reg query HKLM\SOFTWARE\Own 2>nul || echo no key) & (if exist C:\Own (echo folder) else (echo no folder)) & echo CLOCK=%CLOCK% & exit 0`)
@@ -139,6 +144,17 @@ windows "box" {
 	}
 	after.must("down", "--volumes", "--keep-images")
 	e.expectNothingLeft(machine.HTTPS, machine.Username, machine.Password)
+}
+
+// certificateOf gives what a server shows, PEM.
+func certificateOf(t *testing.T, address string) string {
+	t.Helper()
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: conn.ConnectionState().PeerCertificates[0].Raw}))
 }
 
 // instanceOf digs the instance's name out of what status --json printed.

@@ -124,6 +124,7 @@ func machineConfig(m *envspec.Machine) ([]byte, error) {
 	c := relay.Machine{
 		Addr: m.Addr, Address: m.Address, Port: w.Port, HTTPS: w.HTTPS, Auth: w.Auth, Insecure: w.Insecure,
 		User: w.User, Password: w.Password, Fingerprint: w.Fingerprint,
+		ServerName: w.ServerName,
 	}
 	// A spec's address may carry a port of its own.
 	if host, port, err := net.SplitHostPort(m.Address); err == nil && c.Port == 0 {

@@ -127,6 +127,7 @@ func machine(in Input, m envspec.Machine, base []addr.Addr, bodies map[addr.Addr
 		if in.Remote != "" {
 			return fmt.Errorf("its address %s is this computer's own, and the engine at %s is on another one, where the gateway runs; give the address at which that computer reaches the machine, or use an engine of this one", m.Address, in.Remote)
 		}
+		link.WinRM.ServerName = m.Address // the host's name here is not in the machine's certificate
 		link.Address, link.WinRM.Port, extraHosts = hostlink.Host, winrmPort(&m), hostGateway()
 		if !in.HostReachable {
 			port := in.Ports.HostPort(RelayEndpoint(m.Addr))

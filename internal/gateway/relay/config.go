@@ -36,6 +36,8 @@ type Machine struct {
 	// Fingerprint pins the machine's certificate ("sha256:…"); CA is PEM, for certificates that are signed.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	CA          string `json:"ca,omitempty"`
+	// ServerName is the name that it has to have; empty means Address.
+	ServerName string `json:"server_name,omitempty"`
 }
 
 // Wires is wires.json: what the gateway carries. The zero value carries nothing.
