@@ -6,10 +6,14 @@ import (
 	"net"
 
 	"github.com/docker/docker/api/types/build"
+	"github.com/moby/buildkit/session"
+	kitauth "github.com/moby/buildkit/session/auth"
+	"github.com/moby/buildkit/session/filesync"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"google.golang.org/grpc"
 
 	"github.com/envctl/envctl/envspec"
 	"github.com/envctl/envctl/internal/blob"
-	"github.com/envctl/envctl/providers/docker/kit"
 )
 
 // kitBuild lets the engine's BuildKit make an image. It asks for what it needs, the context's files, credentials and
@@ -20,19 +24,20 @@ func (p *Provider) kitBuild(ctx context.Context, r recipe, opts build.ImageBuild
 	if err != nil {
 		return &tail{}, err
 	}
-	files, err := r.source.kitDir()
+	files, err := r.source.fs()
 	if err != nil {
 		return &tail{}, fmt.Errorf("the build's context: %w", err)
 	}
-	s := &kit.Session{
-		ID:     kit.NewID(),
-		Shared: r.source.dir,
-		Dirs: map[string]kit.Dir{
-			"context": files, "dockerfile": dockerfileDir(r.file.rewrite(pins, "", r.egress.args, r.egress.mounts()), r.source.ignore),
-		},
-		Credentials: p.kitCredentials,
-		Secrets:     r.egress.secrets(buildSecrets(r.build)),
+	s, err := session.NewSession(ctx, r.source.dir)
+	if err != nil {
+		return &tail{}, err
 	}
+	s.Allow(filesync.NewFSSyncProvider(filesync.StaticDirSource{
+		"context": files, "dockerfile": dockerfileFS(r.file.rewrite(pins, "", r.egress.args, r.egress.mounts()), r.source.ignore),
+	}))
+	s.Allow(registryAuth{store: p.auth})
+	s.Allow(secretsprovider.FromMap(r.egress.secrets(buildSecrets(r.build))))
+
 	dial := func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
 		return p.api.DialHijack(ctx, "/session", proto, meta)
 	}
@@ -46,9 +51,10 @@ func (p *Provider) kitBuild(ctx context.Context, r recipe, opts build.ImageBuild
 	}()
 	defer func() {
 		cancel(nil)
+		_ = s.Close() // always nil
 		<-ended
 	}()
-	opts.Version, opts.SessionID, opts.RemoteContext = build.BuilderBuildKit, s.ID, "client-session"
+	opts.Version, opts.SessionID, opts.RemoteContext = build.BuilderBuildKit, s.ID(), "client-session"
 	t := newTrace(r.report)
 	resp, err := p.api.ImageBuild(ctx, nil, opts)
 	if err == nil {
@@ -61,18 +67,18 @@ func (p *Provider) kitBuild(ctx context.Context, r recipe, opts build.ImageBuild
 	return t.tail(), r.file.explainSyntax(err, t.failed())
 }
 
-// dockerfileDir is the folder that BuildKit reads the Dockerfile and what it ignores from.
-func dockerfileDir(text, ignore string) kit.Dir {
+// dockerfileFS is the folder that BuildKit reads the Dockerfile and what it ignores from.
+func dockerfileFS(text, ignore string) *buildFS {
 	files := map[string]blob.Blob{"Dockerfile": blob.Of([]byte(text))}
 	if ignore != "" {
 		files["Dockerfile.dockerignore"] = blob.Of([]byte(ignore))
 	}
 	c := buildContext{files: files}
-	dir, err := c.kitDir()
+	f, err := c.fs()
 	if err != nil {
 		panic(err) // it is in memory
 	}
-	return dir
+	return f
 }
 
 func buildSecrets(b *envspec.Build) map[string][]byte {
@@ -83,17 +89,27 @@ func buildSecrets(b *envspec.Build) map[string][]byte {
 	return secrets
 }
 
-// kitCredentials gives those of one registry; none where `docker login` left none.
-func (p *Provider) kitCredentials(ctx context.Context, registry string) (username, secret string, err error) {
-	if registry == "registry-1.docker.io" {
-		registry = "docker.io"
+// registryAuth answers BuildKit's questions for credentials.
+type registryAuth struct {
+	kitauth.UnimplementedAuthServer
+	store authStore
+}
+
+// Register is called by the session.
+func (a registryAuth) Register(s *grpc.Server) { kitauth.RegisterAuthServer(s, a) }
+
+// Credentials gives those of one registry; none where `docker login` left none.
+func (a registryAuth) Credentials(ctx context.Context, r *kitauth.CredentialsRequest) (*kitauth.CredentialsResponse, error) {
+	domain := r.GetHost()
+	if domain == "registry-1.docker.io" {
+		domain = "docker.io"
 	}
-	found, err := p.auth.lookup(ctx, registry)
+	found, err := a.store.lookup(ctx, domain)
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
 	if found.IdentityToken != "" {
-		return "", found.IdentityToken, nil
+		return &kitauth.CredentialsResponse{Secret: found.IdentityToken}, nil
 	}
-	return found.Username, found.Password, nil
+	return &kitauth.CredentialsResponse{Username: found.Username, Secret: found.Password}, nil
 }

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"time"
 
+	control "github.com/moby/buildkit/api/services/control"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/envctl/envctl/internal/event"
 	"github.com/envctl/envctl/internal/lazyregexp"
-	"github.com/envctl/envctl/providers/docker/kit"
 )
 
 // kitStep is how BuildKit names a step: [STAGE 2/5] RUN make.
@@ -44,20 +46,17 @@ func newTrace(report event.Sink) *trace {
 // read takes a message of the build's; those that are no trace say nothing of interest.
 func (t *trace) read(m message) {
 	var data []byte
-	if m.ID != "moby.buildkit.trace" || json.Unmarshal(m.Aux, &data) != nil {
+	var status control.StatusResponse
+	if m.ID != "moby.buildkit.trace" || json.Unmarshal(m.Aux, &data) != nil || proto.Unmarshal(data, &status) != nil {
 		return
 	}
-	told, err := kit.ReadTrace(data)
-	if err != nil {
-		return
-	}
-	for _, v := range told.Vertexes {
+	for _, v := range status.GetVertexes() {
 		t.vertex(v)
 	}
-	for _, s := range told.Statuses {
+	for _, s := range status.GetStatuses() {
 		t.status(s)
 	}
-	for _, l := range told.Logs {
+	for _, l := range status.GetLogs() {
 		t.log(l)
 	}
 }
@@ -71,10 +70,10 @@ func (t *trace) step(digest string) *kitVertex {
 	return v
 }
 
-func (t *trace) vertex(is kit.Vertex) {
-	v := t.step(is.Digest)
+func (t *trace) vertex(is *control.Vertex) {
+	v := t.step(is.GetDigest())
 	if v.name == "" {
-		v.name, v.title = is.Name, strings.TrimPrefix(is.Name, "[internal] ")
+		v.name, v.title = is.GetName(), strings.TrimPrefix(is.GetName(), "[internal] ")
 		if m := kitStep.FindStringSubmatch(v.name); m != nil {
 			// FROM is shared between builds that go on at once, under the name that one of them gave it.
 			v.title, v.counts = m[4], !strings.HasPrefix(m[4], "FROM ")
@@ -84,12 +83,12 @@ func (t *trace) vertex(is kit.Vertex) {
 			v.tail.add("[" + strings.TrimSpace(m[1]+" "+m[2]+"/"+m[3]) + "] " + m[4])
 		}
 	}
-	if is.Started && !v.started {
+	if is.GetStarted() != nil && !v.started {
 		v.started = true
 		current, total := t.position()
 		t.report(event.Event{Type: event.Progress, Message: v.title, Current: current, Total: total})
 	}
-	if is.Completed && !v.done {
+	if is.GetCompleted() != nil && !v.done {
 		v.done = true
 		t.lines(v, "\n")
 		if v.counts {
@@ -97,12 +96,12 @@ func (t *trace) vertex(is kit.Vertex) {
 		}
 	}
 	// A step that fetches is over more than once: it also is when it has found out what to fetch.
-	if is.Completed && is.Error == "" && len(v.coming.parts) > 0 {
+	if is.GetCompleted() != nil && is.GetError() == "" && len(v.coming.parts) > 0 {
 		v.coming.end()
 		t.report(v.coming.event(v.title))
 	}
 	// One that was cancelled because another failed says so, and is not what went wrong.
-	if why := is.Error; why != "" && (t.broken == nil || !strings.Contains(why, "context canceled")) {
+	if why := is.GetError(); why != "" && (t.broken == nil || !strings.Contains(why, "context canceled")) {
 		t.broken = v
 	}
 }
@@ -116,9 +115,9 @@ func (t *trace) position() (current, total int64) {
 }
 
 // status is of bytes that come or go: a layer, the context.
-func (t *trace) status(s kit.Status) {
-	v := t.step(s.Vertex)
-	e := event.Event{Type: event.Progress, Message: v.title, Current: s.Current, Total: s.Total}
+func (t *trace) status(s *control.VertexStatus) {
+	v := t.step(s.GetVertex())
+	e := event.Event{Type: event.Progress, Message: v.title, Current: s.GetCurrent(), Total: s.GetTotal()}
 	if v.coming.addKit(s) {
 		e = v.coming.event(v.title)
 	}
@@ -129,8 +128,8 @@ func (t *trace) status(s kit.Status) {
 	t.report(e)
 }
 
-func (t *trace) log(l kit.Log) {
-	t.lines(t.step(l.Vertex), string(l.Text))
+func (t *trace) log(l *control.VertexLog) {
+	t.lines(t.step(l.GetVertex()), string(l.GetMsg()))
 }
 
 // lines reports what a step printed, whole lines only: half of a secret would pass unmasked.

@@ -4,8 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	control "github.com/moby/buildkit/api/services/control"
+
 	"github.com/envctl/envctl/internal/event"
-	"github.com/envctl/envctl/providers/docker/kit"
 )
 
 // layers are those of an image that comes, in the order in which the engine names them.
@@ -47,27 +48,27 @@ func (l *layers) add(m message) bool {
 }
 
 // addKit notes a status of BuildKit's and reports whether that was about a layer, which it names by its digest.
-func (l *layers) addKit(s kit.Status) bool {
-	digest, unpacks := strings.CutPrefix(s.ID, "extracting ")
+func (l *layers) addKit(s *control.VertexStatus) bool {
+	digest, unpacks := strings.CutPrefix(s.GetID(), "extracting ")
 	name, ok := strings.CutPrefix(digest, "sha256:")
 	if !ok {
 		return false
 	}
 	state := event.PartDownloading
 	switch {
-	case unpacks && s.Completed:
+	case unpacks && s.GetCompleted() != nil:
 		state = event.PartDone
 	case unpacks:
 		state = event.PartUnpacking
-	case s.Completed:
+	case s.GetCompleted() != nil:
 		state = event.PartDownloaded
 	}
 	name = name[:min(12, len(name))]
-	if !unpacks && s.Total < smallLayer && l.find(name) < 0 {
+	if !unpacks && s.GetTotal() < smallLayer && l.find(name) < 0 {
 		return false
 	}
 	if p := l.part(name); p.State != event.PartDone { // it may be told late of what came before
-		p.Move(state, s.Current, s.Total)
+		p.Move(state, s.GetCurrent(), s.GetTotal())
 	}
 	return true
 }
