@@ -32,6 +32,7 @@ output "key" {
 `
 
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t, "KEYED_TOKEN=planted-token")
 	e.write("env.envctl.hcl", keyed)
 	type output struct {
@@ -83,6 +84,7 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestEnv(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t, "KEYED_TOKEN=planted-token")
 	e.write("env.envctl.hcl", keyed)
 	if _, _, code := e.run("env"); code != 1 {

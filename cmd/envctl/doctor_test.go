@@ -106,6 +106,7 @@ func (e *env) allWell(cs checks, least int) {
 
 // TestDoctor breaks a wire between containers at each of its hops, and each has to be named.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	const wire, endpoint = "container.web -> container.db.port.sql", "container.db.port.sql"
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", doctored)
@@ -156,6 +157,7 @@ func TestDoctor(t *testing.T) {
 // TestDoctorOfAMachineThatIsAway names the gateway's link, which is broken for what comes from the machine and
 // what goes to it.
 func TestDoctorOfAMachineThatIsAway(t *testing.T) {
+	t.Parallel()
 	const in, out = "container.user -> windows.box.port.any", "windows.box -> container.user.port.tcp"
 	e := newContainerEnv(t, "BOX_USER=u", "BOX_PASSWORD=planted-away")
 	e.write("env.envctl.hcl", `
@@ -230,6 +232,7 @@ windows "box" {
 
 // TestDoctorOfAMachine does so with the wires of a machine, into it and out of it.
 func TestDoctorOfAMachine(t *testing.T) {
+	t.Parallel()
 	const in, out = "container.user -> windows.box.port.any", "windows.box -> container.echo.port.tcp"
 	e := newEnv(t)
 	e.write("env.envctl.hcl", small)

@@ -17,6 +17,7 @@ container "app" {
 // TestInstancesKeepApart has two environments under one instance's name, as on a CI machine: taking one down
 // leaves the other.
 func TestInstancesKeepApart(t *testing.T) {
+	t.Parallel()
 	a, b := newContainerEnv(t), newContainerEnv(t)
 	a.vars, b.vars = append(a.vars, "ENVCTL_NAME=twin"), append(b.vars, "ENVCTL_NAME=twin")
 	a.write("env.envctl.hcl", strings.Replace(tiny, "NAME", "twina", 1))

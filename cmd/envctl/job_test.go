@@ -37,6 +37,7 @@ output "admin" { value = container.admin.port.web.address }
 
 // TestJobInTheGraph: what waits for a job is made when it has ended with 0, which it does once.
 func TestJobInTheGraph(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", migrated)
 	out, errs, code := e.run("up")
@@ -78,6 +79,7 @@ func TestJobInTheGraph(t *testing.T) {
 }
 
 func TestProfile(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", strings.ReplaceAll(migrated, "exit 3", "exit 0"))
 	if out := e.must("up"); strings.Contains(out, "admin") {

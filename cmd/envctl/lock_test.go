@@ -45,6 +45,7 @@ func forget(t *testing.T, ref string) {
 
 // TestLock moves a tag under an environment that is locked.
 func TestLock(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	ref := registrytest.Start(t, "") + "/app:1"
 	t.Cleanup(func() {
@@ -177,6 +178,7 @@ container "built" {
 
 // TestLockedInstaller changes an installer under a lock; a plan of it needs no machine.
 func TestLockedInstaller(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", `
 environment "locked" {}

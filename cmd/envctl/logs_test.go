@@ -88,6 +88,7 @@ func decodeLog(t *testing.T, text string) (lines []logLine) {
 }
 
 func TestLogsFollowThroughARestart(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	e.must("up")

@@ -17,6 +17,7 @@ import (
 // TestMachineOfOnesOwn sets up a machine that envctl did not make and takes it down again: nothing of it may be
 // left there. The machine is what `envctl sandbox` runs, on the host's loopback, where only the host reaches it.
 func TestMachineOfOnesOwn(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	box := e.command("sandbox", "--json")
 	out, err := box.StdoutPipe()

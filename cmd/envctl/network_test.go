@@ -117,6 +117,7 @@ func TestDownloadBehindAnInspectingProxy(t *testing.T) {
 }
 
 func TestCorporateNetwork(t *testing.T) {
+	t.Parallel()
 	const login = "planted-proxy-password"
 	e := newContainerEnv(t)
 	p := egresstest.Start(t, bridge(t), "ann:"+login)

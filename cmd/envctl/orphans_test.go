@@ -11,6 +11,7 @@ import (
 
 // TestOrphans: what is no longer in the spec goes with leave only, and all else is done without.
 func TestOrphans(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	both := `environment "orphans" {}` + sleeperBlock("container", "stays", "1") + sleeperBlock("container", "old", "1")
 	one := `environment "orphans" {}` + sleeperBlock("container", "stays", "2")
@@ -63,6 +64,7 @@ job "stays" {
 // TestOrphanWithAPort: what stays for want of leave holds the port that the spec gives to another, which is said before
 // anything is done.
 func TestOrphanWithAPort(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	port := nettest.FreePort(t)
 	spec := func(name string) {

@@ -40,6 +40,7 @@ windows "box" {
 
 // TestPlanFile is a plan written down: up does it as it was seen, or nothing.
 func TestPlanFile(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t, "PLANNED_PASSWORD=the first secret")
 	e.write("env.envctl.hcl", planned)
 
@@ -68,6 +69,7 @@ func TestPlanFile(t *testing.T) {
 
 // TestPlanShowsValues changes what is up, and holds the plan to saying so without a secret.
 func TestPlanShowsValues(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t, "PLANNED_PASSWORD=the first secret")
 	text, _, _ := strings.Cut(planned, "windows")
 	e.write("env.envctl.hcl", text)

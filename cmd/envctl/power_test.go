@@ -33,6 +33,7 @@ output "at-home" { value = "it's $HOME" }
 `
 
 func TestStopStartRestart(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	if _, errs, code := e.run("stop"); code != 1 || !strings.Contains(errs, "envctl up") {
@@ -96,6 +97,7 @@ func started(t *testing.T, instance, address string) string {
 }
 
 func TestPorts(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	e.must("up")
@@ -125,6 +127,7 @@ func TestPorts(t *testing.T) {
 }
 
 func TestShell(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	e.must("up")

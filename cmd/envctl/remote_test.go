@@ -72,6 +72,7 @@ windows "pas" {
 
 // TestRemoteLock locks a file that lies on a web server; a plan of it needs no machine.
 func TestRemoteLock(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	one, two := []byte("one"), []byte("two")
 	s.put("/pas.msi", one)
@@ -129,6 +130,7 @@ windows "pas" {
 
 // TestRemoteInstaller installs the quickstart's MSI from a web server into a sandbox.
 func TestRemoteInstaller(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	e := newEnv(t, s.vars...)
 	msi, err := os.ReadFile("../../templates/quickstart/installers/pas.msi")

@@ -42,6 +42,7 @@ container "locked" {
 
 // TestSecretFile: a secret is a file from the start on, stays one, and is nowhere that the engine shows.
 func TestSecretFile(t *testing.T) {
+	t.Parallel()
 	const planted = "planted-secret-file"
 	e := newContainerEnv(t, "SECRETIVE_PASSWORD="+planted)
 	e.write("env.envctl.hcl", secretive)

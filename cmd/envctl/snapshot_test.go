@@ -7,6 +7,7 @@ import (
 )
 
 func TestSnapshot(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	if _, errs, code := e.run("snapshot", "save", "nothing"); code != 1 || !strings.Contains(errs, "nothing to save") {

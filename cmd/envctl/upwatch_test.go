@@ -292,6 +292,7 @@ func TestUpWatch(t *testing.T) {
 // TestUpWatchIntoAVolume: of a read-only container a volume is all that can be written to, and what was brought there
 // stays when the container is another one.
 func TestUpWatchIntoAVolume(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", `
 environment "volumed" {}
@@ -328,6 +329,7 @@ container "app" {
 }
 
 func TestUpWatchRebuilds(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", `
 environment "rebuilt" {}
@@ -399,6 +401,7 @@ container "app" {
 // TestUpWatchAnUpAmidRestarts: an up in its midst, which follows a container anew, and a restart of that container wait
 // for the same. Neither waits for the other, and the restart is not lost.
 func TestUpWatchAnUpAmidRestarts(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", `
 environment "amid" {}
@@ -452,6 +455,7 @@ container "other" {
 }
 
 func TestUpWatchNeedsSomethingToWatch(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	if _, errs, code := e.run("up", "--watch"); code != 1 || !strings.Contains(errs, "watch block") {

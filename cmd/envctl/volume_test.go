@@ -62,6 +62,7 @@ container "own" {
 `
 
 func TestSharedVolume(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	external := fmt.Sprintf("envctl-cmd-external-%d", os.Getpid())
 	e.write("env.envctl.hcl", fmt.Sprintf(sharing, external, "1"))

@@ -8,6 +8,7 @@ import (
 )
 
 func TestStatusWatch(t *testing.T) {
+	t.Parallel()
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", pair)
 	e.must("up")
