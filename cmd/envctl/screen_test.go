@@ -49,7 +49,8 @@ func on(t *testing.T, cmd *exec.Cmd, columns, rows int) *screen {
 		t: t, cmd: cmd, person: person, program: program, before: before, shown: vt.NewEmulator(columns, rows),
 		changed: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	go func() { _, _ = io.Copy(io.Discard, s.shown) }() // its answers; until it is closed
+	var answers sync.WaitGroup
+	answers.Go(func() { _, _ = io.Copy(io.Discard, s.shown) })
 	if err := pty.Setsize(person, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)}); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,8 @@ func on(t *testing.T, cmd *exec.Cmd, columns, rows int) *screen {
 		_ = program.Close()
 		seen.Wait()
 		_ = person.Close()
-		_ = s.shown.Close()
+		_ = s.shown.InputPipe().(io.Closer).Close() // the emulator's own Close races with the reading of its answers
+		answers.Wait()
 	})
 	return s
 }
