@@ -87,9 +87,10 @@ func TestCheckOverPublishedPortSeesThroughProxy(t *testing.T) {
 func TestHealthcheckOfImage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := shell("app", "sleep 0.3; touch /up; exec sleep 600")
+	c := sleeper("app")
 	c.Image = ""
-	c.Build = &envspec.Build{Inline: "FROM " + base + "\nHEALTHCHECK --interval=1h CMD test -e /up\n"}
+	const check = "test -e /asked || { touch /asked; exit 1; }" // passes when it is asked once more
+	c.Build = &envspec.Build{Inline: "FROM " + base + "\nHEALTHCHECK --interval=1h CMD " + check + "\n"}
 	began := time.Now()
 	if err := w.up(providers.Create, node(c, "1")); err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func TestHealthcheckOfImage(t *testing.T) {
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("it took %s, as if the engine's own interval counted", took)
 	}
-	if !strings.Contains(w.said(), "not ready yet: /bin/sh -c test -e /up ended with exit code 1") {
+	if !strings.Contains(w.said(), "not ready yet: /bin/sh -c "+check+" ended with exit code 1") {
 		t.Errorf("its check was not run until it passed: %s", w.said())
 	}
 	if o := w.observed(c.Addr); o.State != providers.Starting { // as the engine sees it, for an hour
