@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/envctl/envctl/envspec"
+	"github.com/envctl/envctl/internal/blob"
 	"github.com/envctl/envctl/providers"
 )
 
@@ -156,7 +158,12 @@ func TestAnEngineBehindTLS(t *testing.T) {
 
 	t.Run("by variables, streams included", func(t *testing.T) {
 		w := worldOn(t, engine(t, with(t.TempDir(), "DOCKER_HOST="+host, verify, "DOCKER_CERT_PATH="+certs)))
-		w.must(w.up(providers.Create, node(sleeper("one"), "1")))
+		c := sleeper("one")
+		c.Image, c.Build = "", &envspec.Build{Inline: "FROM " + base + "\nCOPY given /given\n", Files: map[string]blob.Blob{"given": blob.Of([]byte("over TLS"))}}
+		w.must(w.up(providers.Create, node(c, "1")))
+		if text := w.run(c.Addr, "cat", "/given"); text != "over TLS" {
+			t.Errorf("built with %q", text)
+		}
 		var out strings.Builder
 		code, err := w.p.Exec(w.ctx, w.observed(named("one")), providers.ExecOptions{Command: []string{"cat"}, Stdin: strings.NewReader("there and back"), Stdout: &out, Stderr: &out})
 		if err != nil || code != 0 || out.String() != "there and back" {
