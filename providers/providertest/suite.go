@@ -5,6 +5,7 @@ package providertest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type Suite struct {
 	// Soon is how long after its context's end a method may take to return; 0 is 10 s. It is to be generous: what goes on
 	// until it is done takes minutes in the nodes that are slow.
 	Soon time.Duration
+	// Only names the subtests that are run, where a world costs too much for all.
+	Only []string
 }
 
 // World is a provider and two instances of which no node is there yet.
@@ -97,7 +100,16 @@ func Run(t *testing.T, s Suite) {
 	if s.Soon == 0 {
 		s.Soon = 10 * time.Second
 	}
-	for _, promise := range promises() {
+	all := promises()
+	for _, name := range s.Only {
+		if !slices.ContainsFunc(all, func(p promise) bool { return p.name == name }) {
+			t.Errorf("there is no subtest %q", name)
+		}
+	}
+	for _, promise := range all {
+		if len(s.Only) > 0 && !slices.Contains(s.Only, promise.name) {
+			continue
+		}
 		t.Run(promise.name, func(t *testing.T) {
 			promise.held(&trial{T: t, World: s.World(t), soon: s.Soon})
 		})

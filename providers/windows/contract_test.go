@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 		h := newHelper(t)
 		p := newTestProvider(t, h)
 		dir := t.TempDir()
-		s := stacks{dir: dir, interpreter: "sh", machine: machine,
+		s := stacks{dir: dir, separator: "/", interpreter: "sh", machine: machine,
 			check: func(path string) []string { return []string{"test", "-s", path} },
 			refuse: func(path string) []string {
 				return script("echo " + providertest.CheckSays + "; cat " + path + "; exit 1")
@@ -39,7 +39,7 @@ func TestContract(t *testing.T) {
 			fetched: func() *guestproto.Source { return fetched(t, p) },
 		}
 		return &providertest.World{
-			Provider: p, Instance: instance(), Stranger: providers.Instance{Environment: "billing", ID: "two", SpecDir: "/src/billing"},
+			Provider: p, Instance: instance(), Stranger: stranger(),
 			Single:  true,
 			Observe: s.observe(p),
 			Left:    func(_ context.Context, i providers.Instance) ([]string, error) { return s.left(i, h.dir, dir) },
@@ -56,6 +56,11 @@ func TestContract(t *testing.T) {
 			},
 		}
 	}})
+}
+
+// stranger is an instance of another environment.
+func stranger() providers.Instance {
+	return providers.Instance{Environment: "billing", ID: "two", SpecDir: "/src/billing"}
 }
 
 func script(text string) []string { return []string{"sh", "-c", text} }
@@ -82,6 +87,7 @@ func fetched(t *testing.T, p *Provider) *guestproto.Source {
 // stacks makes the machine's layers for the suite, in a folder there.
 type stacks struct {
 	dir           string
+	separator     string // of paths on the machine
 	machine       func(layers ...guestproto.Layer) *envspec.Machine
 	check, refuse func(path string) []string // a check that passes with the file, and one that prints it and fails
 	interpreter   string
@@ -89,7 +95,7 @@ type stacks struct {
 	fetched       func() *guestproto.Source
 }
 
-func (s stacks) path(name string) string { return filepath.Join(s.dir, name) }
+func (s stacks) path(name string) string { return s.dir + s.separator + name }
 
 func (s stacks) of(ready *envspec.Ready, layers ...guestproto.Layer) providers.Node {
 	text := secret.Text{Value: providertest.Secret, Sensitive: true}
