@@ -132,11 +132,8 @@ func (a *app) downInstance(i providers.Instance, opts downOptions) error {
 		return err
 	}
 	defer held.Release()
-	if held.Killed() {
-		a.say("The run before this one was killed. Waiting until the engine has done what that asked of it.")
-		if err := w.docker.Settle(ctx, i); err != nil {
-			return err
-		}
+	if err := w.settle(ctx, held); err != nil {
+		return err
 	}
 
 	observed, err := w.docker.Observe(ctx, i)

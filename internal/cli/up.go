@@ -87,6 +87,9 @@ func (s *session) up(planned *planFile) error {
 		return err
 	}
 	defer held.Release()
+	if err := s.settle(ctx, held); err != nil {
+		return err
+	}
 
 	for try := 0; ; try++ {
 		err = s.upOnce(ctx, planned)
@@ -155,6 +158,16 @@ func (a *app) lockDir() string { return a.stateDir() }
 func (a *app) lockInstance(ctx context.Context, i providers.Instance) (*lock.Lock, error) {
 	a.interrupts.holdPipe()
 	return lock.Instance(ctx, a.lockDir(), i.Environment, i.ID, a.command, a.sayWaiting)
+}
+
+// settle waits, where the run that had the lock before was killed, until the engine has done what that asked of it: what
+// is planned on what is seen meanwhile, such as a container that is being stopped, is wrong when it is carried out.
+func (w *world) settle(ctx context.Context, held *lock.Lock) error {
+	if !held.Killed() {
+		return nil
+	}
+	w.say("The run before this one was killed. Waiting until the engine has done what that asked of it.")
+	return w.docker.Settle(ctx, w.instance)
 }
 
 func (a *app) sayWaiting(h lock.Holder) { a.say("Waiting for another run of envctl to end: %s.", h) }

@@ -18,9 +18,9 @@ const (
 	settleMost = 30 * time.Second       // after which one goes on whatever it is
 )
 
-// Settle waits until nothing of an instance appears or goes any more. An engine does to its end what a run asked of it
-// that was killed meanwhile: it makes a container, commits the step of a build. What comes later still, a later
-// `down` finds.
+// Settle waits until nothing of an instance appears, changes or goes any more. An engine does to its end what a run asked
+// of it that was killed meanwhile: it stops a container, makes another, commits the step of a build. What comes later
+// still, a later `down` finds.
 func (p *Provider) Settle(ctx context.Context, i providers.Instance) error {
 	var seen []string
 	began := time.Now()
@@ -53,20 +53,21 @@ func (p *Provider) sight(ctx context.Context, i providers.Instance) (all []strin
 	for _, t := range things {
 		all = append(all, t.String())
 	}
-	containers, images, err := p.steps(ctx, i.Environment)
+	containers, images, err := p.made(ctx, i.Environment)
 	for _, c := range containers {
-		all, building = append(all, "step "+c.ID), true
+		if owner := c.Labels[labelInstance]; owner == i.ID || owner == "" {
+			all, building = append(all, c.ID+" "+c.State), building || owner == ""
+		}
 	}
 	for _, img := range images {
-		all = append(all, "step "+img.ID)
+		all = append(all, img.ID)
 	}
 	slices.Sort(all)
 	return all, building, err
 }
 
-// steps are what the classic builder makes on the way to an image, and leaves where it is cut short. They name no
-// instance.
-func (p *Provider) steps(ctx context.Context, environment string) ([]container.Summary, []image.Summary, error) {
+// made are the containers and the images that carry an environment's label.
+func (p *Provider) made(ctx context.Context, environment string) ([]container.Summary, []image.Summary, error) {
 	if err := p.connect(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -76,6 +77,13 @@ func (p *Provider) steps(ctx context.Context, environment string) ([]container.S
 		return nil, nil, err
 	}
 	images, err := p.api.ImageList(ctx, image.ListOptions{All: true, Filters: filter})
+	return containers, images, err
+}
+
+// steps are what the classic builder makes on the way to an image, and leaves where it is cut short. They name no
+// instance.
+func (p *Provider) steps(ctx context.Context, environment string) ([]container.Summary, []image.Summary, error) {
+	containers, images, err := p.made(ctx, environment)
 	return slices.DeleteFunc(containers, func(c container.Summary) bool { return c.Labels[labelInstance] != "" }),
 		slices.DeleteFunc(images, func(img image.Summary) bool { return img.Labels[labelInstance] != "" }), err
 }
