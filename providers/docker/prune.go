@@ -74,7 +74,7 @@ func (p *Provider) unused(ctx context.Context, before time.Time) ([]image.Summar
 		}
 		for _, img := range images {
 			there := func(f image.Summary) bool { return f.ID == img.ID }
-			theirs := len(img.RepoTags) > 0 && len(ours(img.RepoTags)) == 0 // a name that somebody gave it, and its reason to stay
+			theirs := len(tagsOf(img)) > 0 && len(ours(img.RepoTags)) == 0 // a name that somebody gave it, and its reason to stay
 			if used[img.ID] || theirs || young(time.Unix(img.Created, 0)) || slices.ContainsFunc(found, there) {
 				continue
 			}

@@ -45,3 +45,44 @@ func TestUnusedImages(t *testing.T) {
 		t.Errorf("the container whose image is used is %s", got)
 	}
 }
+
+// TestUnusedSteps: what a build that failed left is unused, once nothing young counts as on its way.
+func TestUnusedSteps(t *testing.T) {
+	t.Parallel()
+	w := worldOn(t, builderEngine(t, "0"))
+	c := sleeper("app")
+	c.Image, c.Build = "", &envspec.Build{Inline: "FROM " + base + "\nRUN echo " + w.instance.ID + "\nRUN false\n"}
+	if err := w.up(providers.Create, node(c, "1")); err == nil {
+		t.Fatal("the build did not fail")
+	}
+	steps := func() (ids []string) {
+		t.Helper()
+		_, images, err := w.p.steps(w.ctx, w.instance.Environment)
+		w.must(err)
+		for _, img := range images {
+			ids = append(ids, img.ID)
+		}
+		return ids
+	}
+	made := steps()
+	if len(made) == 0 {
+		t.Fatal("the build left nothing, so this shows nothing")
+	}
+	mine := func(before time.Time) []Image {
+		t.Helper()
+		all, err := w.p.UnusedImages(w.ctx, before)
+		w.must(err)
+		return slices.DeleteFunc(all, func(i Image) bool { return !slices.Contains(made, i.ID) })
+	}
+	if young := mine(time.Now().Add(-10 * time.Minute)); len(young) > 0 {
+		t.Errorf("older than ten minutes are %+v", young)
+	}
+	found := mine(time.Now().Add(time.Minute))
+	if len(found) == 0 {
+		t.Fatalf("none of %q is unused", made)
+	}
+	w.must(w.p.RemoveUnused(w.ctx, found))
+	if left := steps(); len(left) > 0 {
+		t.Errorf("left are %q", left)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -61,8 +62,8 @@ func (p *Provider) removeOwnImages(ctx context.Context, i providers.Instance) er
 			return p.explain(err)
 		}
 	}
-	return p.sweepImages(ctx, containers, filters.Arg("label", labelEnvironment+"="+i.Environment), func(l map[string]string) bool {
-		owner := l[labelInstance]
+	return p.sweepImages(ctx, containers, filters.Arg("label", labelEnvironment+"="+i.Environment), func(img image.Summary) bool {
+		owner := img.Labels[labelInstance]
 		if owner == "" {
 			// A step on the way to an image, which another instance may be building right now.
 			return len(live) == 0
@@ -86,16 +87,22 @@ func (p *Provider) removeSteps(ctx context.Context, containers []container.Summa
 	return stay, nil
 }
 
+// stepTime is how long a build may take from one of its steps to the next.
+const stepTime = 10 * time.Minute
+
 // removeSharedImages removes the shared images that have a label, "key" or "key=value", and no container.
 func (p *Provider) removeSharedImages(ctx context.Context, label string) error {
 	containers, err := p.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
 		return p.explain(err)
 	}
-	return p.sweepImages(ctx, containers, filters.Arg("label", label), func(map[string]string) bool { return true })
+	return p.sweepImages(ctx, containers, filters.Arg("label", label), func(img image.Summary) bool {
+		// A young step may be on its way into an image that another environment waits for; prune has what stays.
+		return len(tagsOf(img)) > 0 || time.Since(time.Unix(img.Created, 0)) > stepTime
+	})
 }
 
-func (p *Provider) sweepImages(ctx context.Context, containers []container.Summary, label filters.KeyValuePair, goes func(labels map[string]string) bool) error {
+func (p *Provider) sweepImages(ctx context.Context, containers []container.Summary, label filters.KeyValuePair, goes func(image.Summary) bool) error {
 	used := map[string]bool{}
 	for _, c := range containers {
 		used[c.ImageID] = true
@@ -104,7 +111,7 @@ func (p *Provider) sweepImages(ctx context.Context, containers []container.Summa
 	if err != nil {
 		return p.explain(err)
 	}
-	images = slices.DeleteFunc(images, func(img image.Summary) bool { return used[img.ID] || !goes(img.Labels) })
+	images = slices.DeleteFunc(images, func(img image.Summary) bool { return used[img.ID] || !goes(img) })
 	p.present.Clear()
 	return p.explain(p.removeImages(ctx, images))
 }
@@ -131,8 +138,13 @@ func (p *Provider) removeImages(ctx context.Context, images []image.Summary) err
 	}
 }
 
+// tagsOf are an image's names; an engine may say of one without that it is called "<none>:<none>".
+func tagsOf(img image.Summary) []string {
+	return slices.DeleteFunc(slices.Clone(img.RepoTags), func(tag string) bool { return tag == "<none>:<none>" })
+}
+
 func (p *Provider) removeImage(ctx context.Context, img image.Summary) error {
-	refs := slices.DeleteFunc(slices.Clone(img.RepoTags), func(tag string) bool { return tag == "<none>:<none>" })
+	refs := tagsOf(img)
 	if len(refs) == 0 {
 		refs = []string{img.ID}
 	}
