@@ -23,6 +23,9 @@ var (
 	lostImage = lazyregexp.New(`(?i)no such (image|container)|unknown parent image|unable to find image|image not found`)
 )
 
+// lostTries is how often an image is made again that another instance's `down` took away before it was used.
+const lostTries = 3
+
 // build makes the image ref. It is tagged as the last thing, so that an image that was built halfway is
 // never taken for whole.
 func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.Container, ref string, report event.Sink) error {
@@ -84,8 +87,8 @@ func (p *Provider) build(ctx context.Context, c providers.Change, body *envspec.
 				p.hostNetwork.Store(true) // so the next build need not find out
 				return nil
 			}
-		case try == 0 && lostImage.MatchString(err.Error()):
-			continue // another instance's `down` took a step away that nobody used yet
+		case try < lostTries && lostImage.MatchString(err.Error()):
+			continue // a step was taken away that nobody used yet
 		}
 		return p.inspected(fmt.Errorf("building the image: %w%s", err, quoted("the build's last lines", said.lines)), b.Egress)
 	}

@@ -103,8 +103,7 @@ func (p *Provider) create(ctx context.Context, c providers.Change, body *envspec
 				return "", err
 			}
 			continue
-		case try > 0:
-		case isNotFound(err) && strings.Contains(err.Error(), "No such image"):
+		case try < lostTries && isNotFound(err) && strings.Contains(err.Error(), "No such image"):
 			p.present.Clear()
 			if image, err = p.ensureImage(ctx, c, body, report); err != nil {
 				return "", err
