@@ -198,8 +198,12 @@ func TestUpWatch(t *testing.T) {
 		id := container(t, instance, "container.app")
 		e.write("src/main.txt", "two\n")
 		f.until("restarted", "")
-		if out := e.must("logs", "app"); !inOrderIn(out, "one", "two") || container(t, instance, "container.app") != id {
-			t.Errorf("log: %s", out)
+		eventually(t, 30*time.Second, "the log goes on with two", func() (bool, string) { // it is started, and has to run yet
+			out := e.must("logs", "app")
+			return inOrderIn(out, "one", "two"), out
+		})
+		if container(t, instance, "container.app") != id {
+			t.Error("it was made anew")
 		}
 	})
 	t.Run("another up does not wait, and a container made anew is synced", func(t *testing.T) {
