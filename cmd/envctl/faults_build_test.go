@@ -30,7 +30,7 @@ func all(rest []string) []string { return rest }
 // TestFaultKilledBuild kills up in the middle of a build. One down takes away what there is and what is still to come.
 func TestFaultKilledBuild(t *testing.T) {
 	for builder, setting := range map[string]string{"BuildKit": "1", "the classic builder": "0"} {
-		name := uniqueName()
+		name := uniqueName(t)
 		e := newContainerEnv(t, "DOCKER_BUILDKIT="+setting)
 		e.write("env.envctl.hcl", fmt.Sprintf(`
 environment %q {}

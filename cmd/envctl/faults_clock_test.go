@@ -133,7 +133,8 @@ func (c *clocked) ready(t *testing.T) {
 
 // clockBetween runs each command under another time than the one before.
 func clockBetween(c *clocked) {
-	t, name := c.env.t, uniqueName()
+	t := c.env.t
+	name := uniqueName(t)
 	c.write("env.envctl.hcl", strings.ReplaceAll(dated, "NAME", name))
 	c.set(400 * day)
 	events, _ := c.up()
@@ -317,7 +318,8 @@ func clockAndWatch(c *clocked) {
 
 // clockAndMachine makes a machine and changes it while the clock leaps by days: what is alive is not given up as dead.
 func clockAndMachine(c *clocked) {
-	t, name := c.env.t, uniqueName()
+	t := c.env.t
+	name := uniqueName(t)
 	c.write("env.envctl.hcl", strings.Replace(small, `"faults" {}`, fmt.Sprintf("%q {}", name), 1))
 	c.leap()
 	_, first := c.up()

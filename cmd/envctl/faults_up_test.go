@@ -81,7 +81,7 @@ output "web" { value = container.web.port.http.port }
 	e.must("up")
 	port := e.output("web")
 	e.must("down")
-	e.write("env.envctl.hcl", fmt.Sprintf(spec, uniqueName()))
+	e.write("env.envctl.hcl", fmt.Sprintf(spec, uniqueName(t)))
 	began := time.Now()
 	said, code := e.upUntil("RUN sleep", func(*os.Process) {
 		thief, err := net.Listen("tcp", "127.0.0.1:"+port)
@@ -109,7 +109,7 @@ func TestFaultImageMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.Close() // a registry that nobody answers for
-	image := closed.Addr().String() + "/" + uniqueName() + ":1"
+	image := closed.Addr().String() + "/" + uniqueName(t) + ":1"
 	e := newContainerEnv(t)
 	e.write("env.envctl.hcl", fmt.Sprintf(`
 environment "missing" {}

@@ -284,13 +284,22 @@ func ofEnvironment(t *testing.T, name string) (all []string) {
 	return all
 }
 
-// uniqueName is an environment's, so that what is left of it is found by it.
-func uniqueName() string { return fmt.Sprintf("fault-%08x", rand.Uint32()) }
+// uniqueName is an environment's, so that what is left of it is found by it. Images that it keeps go with the test.
+func uniqueName(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("fault-%08x", rand.Uint32())
+	t.Cleanup(func() {
+		for _, id := range docker(t, "images", "-q", "--filter", "label=dev.envctl.environment="+name) {
+			_ = exec.Command("docker", "rmi", "-f", id).Run() // its parents go with it; one that is gone is no matter
+		}
+	})
+	return name
+}
 
 // TestFaultKilledContainers kills up without a chance to clean up: first ones, ones that change what is there, ones
 // over what an earlier kill left. What comes after makes all of it right, or takes all of it away.
 func TestFaultKilledContainers(t *testing.T) {
-	name := uniqueName()
+	name := uniqueName(t)
 	k := newKiller(newContainerEnv(t))
 	k.write("env.envctl.hcl", strings.Replace(pieces, "NAME", name, 1))
 	k.measure()
@@ -324,7 +333,7 @@ func TestFaultKilledContainers(t *testing.T) {
 
 // TestFaultKilledSandbox is the same with a Windows machine, whose gateway and layers a kill may cut short.
 func TestFaultKilledSandbox(t *testing.T) {
-	name := uniqueName()
+	name := uniqueName(t)
 	k := newKiller(newEnv(t))
 	k.write("env.envctl.hcl", strings.Replace(small, `"faults" {}`, fmt.Sprintf("%q {}", name), 1))
 	k.must("up") // builds the images
