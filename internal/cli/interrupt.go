@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +21,7 @@ type interrupts struct {
 	done                  chan struct{}
 	ended                 chan struct{}
 	pressed               chan struct{}
+	streams               []io.Writer // whose readers count
 }
 
 func newInterrupts(ctx context.Context, signals chan os.Signal) *interrupts {
@@ -31,11 +33,7 @@ func newInterrupts(ctx context.Context, signals chan os.Signal) *interrupts {
 		for {
 			select {
 			case s := <-signals:
-				if s == syscall.SIGPIPE {
-					i.cancelStop(errInterrupted)
-				} else {
-					i.press()
-				}
+				i.signal(s)
 			case <-i.pressed:
 				i.press()
 			case <-i.done:
@@ -54,9 +52,21 @@ func (i *interrupts) interrupt() {
 	}
 }
 
-// holdPipe keeps the process alive when whoever reads what it writes has gone, as in "envctl up | head": that
-// interrupts it as Ctrl-C does. Without it, it dies of that as any command does.
-func (i *interrupts) holdPipe() { signal.Notify(i.signals, syscall.SIGPIPE) }
+// holdPipe keeps the process alive when whoever reads what it writes to these has gone, as in "envctl up | head":
+// that interrupts it as Ctrl-C does. Without it, it dies of that as any command does.
+func (i *interrupts) holdPipe(streams ...io.Writer) {
+	i.streams = streams
+	signal.Notify(i.signals, syscall.SIGPIPE)
+}
+
+func (i *interrupts) signal(s os.Signal) {
+	switch {
+	case s != syscall.SIGPIPE:
+		i.press()
+	case readerGone(i.streams): // and not an engine, whose connections raise it too once they are asked for
+		i.cancelStop(errInterrupted)
+	}
+}
 
 func (i *interrupts) press() {
 	if i.stop.Err() == nil {

@@ -156,7 +156,7 @@ func (a *app) lockDir() string { return a.stateDir() }
 // lockInstance waits its turn to plan and change an instance. From then on, a reader that goes away does not kill
 // what is half done.
 func (a *app) lockInstance(ctx context.Context, i providers.Instance) (*lock.Lock, error) {
-	a.interrupts.holdPipe()
+	a.interrupts.holdPipe(a.Out, a.Err)
 	return lock.Instance(ctx, a.lockDir(), i.Environment, i.ID, a.command, a.sayWaiting)
 }
 
