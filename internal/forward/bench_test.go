@@ -38,18 +38,16 @@ func BenchmarkLatency(b *testing.B) {
 	const rounds = 500
 	pingPong := func(c net.Conn) func() time.Duration {
 		return func() time.Duration {
-			began := time.Now()
-			for one := []byte{1}; ; {
-				for range rounds {
-					if _, err := c.Write(one); err != nil {
-						b.Fatal(err)
-					}
-					if _, err := io.ReadFull(c, one); err != nil {
-						b.Fatal(err)
-					}
+			began, one := time.Now(), []byte{1}
+			for range rounds {
+				if _, err := c.Write(one); err != nil {
+					b.Fatal(err)
 				}
-				return time.Since(began)
+				if _, err := io.ReadFull(c, one); err != nil {
+					b.Fatal(err)
+				}
 			}
+			return time.Since(began)
 		}
 	}
 	compare(b, "µs", func(d time.Duration) float64 { return float64(d.Microseconds()) / rounds }, pingPong(dial(b, r.address)), pingPong(dial(b, to)))

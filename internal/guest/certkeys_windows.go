@@ -29,7 +29,7 @@ func keyContainers(keys []string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the machine's keys: %w", err)
 	}
-	defer windows.CryptReleaseContext(provider, 0)
+	defer windows.CryptReleaseContext(provider, 0) //nolint:errcheck // only read from
 	var found []string
 	buf := make([]byte, 1024)
 	for which := uintptr(first); ; which = next {
@@ -58,7 +58,7 @@ func keysIn(container string) []string {
 	if windows.CryptAcquireContext(&h, name, nil, windows.PROV_RSA_FULL, windows.CRYPT_MACHINE_KEYSET|windows.CRYPT_SILENT) != nil {
 		return nil
 	}
-	defer windows.CryptReleaseContext(h, 0)
+	defer windows.CryptReleaseContext(h, 0) //nolint:errcheck // only read from
 	var keys []string
 	for _, pair := range []uintptr{1, 2} { // AT_KEYEXCHANGE, AT_SIGNATURE
 		var size uint32

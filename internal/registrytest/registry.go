@@ -71,7 +71,7 @@ func run(t testing.TB, cmd *exec.Cmd, url string) {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-ended
+		<-ended //nolint:errcheck // it was killed
 	})
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	deadline := time.After(time.Minute)

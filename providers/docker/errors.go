@@ -43,7 +43,7 @@ var ErrNoEngine = errors.New("no Docker engine answers")
 
 // explain turns the client's error into one that says what to do. Nil stays nil.
 func (p *Provider) explain(err error) error {
-	if cut, ok := errors.AsType[*endedError](err); ok && cut.cause != cut.kind {
+	if cut, ok := errors.AsType[*endedError](err); ok && !errors.Is(cut.kind, cut.cause) {
 		return cut.cause
 	}
 	if err == nil || errors.Is(err, ErrNoEngine) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

@@ -28,7 +28,7 @@ func (l *layers) part(name string) *event.Part {
 
 // add notes what a pull says and reports whether that was about a layer.
 func (l *layers) add(m message) bool {
-	state := ""
+	var state string
 	switch m.Status {
 	case "Pulling fs layer", "Waiting":
 		state = event.PartWaiting
