@@ -20,7 +20,7 @@ func (a *app) logsCommand() *cobra.Command {
 		Use:   "logs [ADDRESS...]",
 		Short: "Print what containers wrote",
 		Long: `Print what containers wrote to their standard output and error, in the order of time, each line behind its container's
-name. Without addresses, those of the spec; the sandbox and the gateway of a Windows machine have to be named.
+name. Without addresses, those of the spec; the name of a block with for_each is all that it makes; the sandbox and the gateway of a Windows machine have to be named.
 With --follow it goes on, also when a container is restarted or made anew, until all have ended or Ctrl-C.`,
 		Example: "  envctl logs --follow\n  envctl logs db booking --since 10m\n  envctl logs gateway.pas -n 20 --json",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -106,15 +106,15 @@ func (a *app) logs(names []string, since moment, opts providers.LogOptions) erro
 func logTargets(all []addr.Addr, names []string) ([]addr.Addr, error) {
 	var targets []addr.Addr
 	for _, name := range names {
-		t, err := pick(all, name)
+		found, err := pickAll(all, name)
 		if err != nil {
 			return nil, err
 		}
-		if t.Kind == addr.Windows {
+		if t := found[0]; t.Kind == addr.Windows {
 			return nil, fmt.Errorf("%s is a machine, not a process: see \"envctl logs %s\" for what it runs on, or read a file with \"envctl exec\"",
 				t, t.Sibling(addr.Gateway))
 		}
-		targets = append(targets, t)
+		targets = append(targets, found...)
 	}
 	if len(names) == 0 {
 		for _, t := range all {

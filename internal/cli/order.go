@@ -28,17 +28,19 @@ func containers(is map[addr.Addr]providers.Observed, all []addr.Addr, names []st
 		}
 	}
 	for _, name := range names {
-		a, err := pick(all, name)
+		meant, err := pickAll(all, name)
 		if err != nil {
 			return nil, err
 		}
-		if a.Kind == addr.Windows {
+		for _, a := range meant {
+			if a.Kind != addr.Windows {
+				add(a)
+				continue
+			}
 			for _, k := range []addr.Kind{addr.Sandbox, addr.Relay, addr.Gateway} {
 				add(a.Sibling(k))
 			}
-			continue
 		}
-		add(a)
 	}
 	return found, nil
 }

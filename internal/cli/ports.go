@@ -52,11 +52,11 @@ func (a *app) listPorts(names []string) error {
 	}
 	var only []addr.Addr
 	for _, name := range names {
-		t, err := pick(addresses(s.spec), name)
+		found, err := pickAll(addresses(s.spec), name)
 		if err != nil {
 			return err
 		}
-		only = append(only, t)
+		only = append(only, found...)
 	}
 	out := portsOutput{Format: view.Format, Ports: s.portLines(only)}
 	if a.json {

@@ -10,25 +10,47 @@ import (
 	"github.com/envctl/envctl/providers"
 )
 
-// pick finds the one resource that a person means by a whole address, or by a name that no other has. An address
-// may lack its quotation marks, which a shell takes out where they are not quoted themselves.
+// pick finds the one resource that a person means by a whole address, or by a name that no other has.
 func pick(all []addr.Addr, name string) (addr.Addr, error) {
+	found, err := pickAll(all, name)
+	switch {
+	case err != nil:
+		return addr.Addr{}, err
+	case len(found) > 1:
+		return addr.Addr{}, severalError(name, found)
+	}
+	return found[0], nil
+}
+
+// pickAll finds what a person means where it may be several: all that one block with for_each makes, by the block's
+// name or address. An address may lack its quotation marks, which a shell takes out where they are not quoted themselves.
+func pickAll(all []addr.Addr, name string) ([]addr.Addr, error) {
 	var found []addr.Addr
 	for _, a := range all {
 		if a.String() == name || a.Key != "" && strings.ReplaceAll(a.String(), `"`, "") == name {
-			return a, nil
+			return []addr.Addr{a}, nil
 		}
-		if a.Name == name && (a.Kind == addr.Container || a.Kind == addr.Job || a.Kind == addr.Windows) {
+		if blockOf(a).String() == name || a.Name == name && (a.Kind == addr.Container || a.Kind == addr.Job || a.Kind == addr.Windows) {
 			found = append(found, a)
 		}
 	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return addr.Addr{}, fmt.Errorf("there is no %q here; there is %s", name, list(all))
+	if len(found) == 0 {
+		return nil, fmt.Errorf("there is no %q here; there is %s", name, list(all))
 	}
-	return addr.Addr{}, fmt.Errorf("%q may be %s; give the whole address", name, list(found))
+	if slices.ContainsFunc(found, func(a addr.Addr) bool { return blockOf(a) != blockOf(found[0]) }) {
+		return nil, severalError(name, found)
+	}
+	return found, nil
+}
+
+// blockOf is the address of the block that makes a resource, as one of several where it has for_each.
+func blockOf(a addr.Addr) addr.Addr {
+	a.Key = ""
+	return a
+}
+
+func severalError(name string, found []addr.Addr) error {
+	return fmt.Errorf("%q may be %s; give the whole address", name, list(found))
 }
 
 func list(as []addr.Addr) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -193,6 +194,10 @@ func TestStoppedIsStartedByUpdate(t *testing.T) {
 	w.eventually(c.Addr, func(o providers.Observed) bool {
 		return o.State == providers.Stopped && strings.HasPrefix(o.Detail, "exited with code")
 	})
+	if _, err := w.p.Exec(w.ctx, w.observed(c.Addr), providers.ExecOptions{Command: []string{"true"}, Stdout: io.Discard, Stderr: io.Discard}); err == nil ||
+		!strings.Contains(err.Error(), `container.app does not run (exited with code`) {
+		t.Errorf("a command in one that is stopped: %v", err)
+	}
 	w.must(w.up(providers.Update, n))
 	w.must(w.p.api.ContainerPause(w.ctx, id))
 	w.eventually(c.Addr, func(o providers.Observed) bool { return o.State == providers.Stopped && o.Detail == "paused" })

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,6 +24,9 @@ func (p *Provider) Exec(ctx context.Context, o providers.Observed, opts provider
 	code, err := p.exec(ctx, o.Handle, opts)
 	if err != nil && ctx.Err() != nil {
 		return code, context.Cause(ctx)
+	}
+	if says(err, notRunning) {
+		return code, fmt.Errorf("%s does not run (%s); \"envctl start\" or \"envctl up\" starts it", o.Addr, cmp.Or(o.Detail, string(o.State)))
 	}
 	if err != nil {
 		return code, p.explain(fmt.Errorf("running a command in %s: %w", o.Addr, err))
