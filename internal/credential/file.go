@@ -108,6 +108,14 @@ func writeFile(path string, f *file) error {
 
 const temporary = ".new-"
 
+// removeStale removes what writers left in a folder that died. The store's lock must be held.
+func removeStale(dir string) {
+	stale, _ := filepath.Glob(filepath.Join(globQuote(dir), temporary+"*"))
+	for _, old := range stale {
+		_ = os.Remove(old)
+	}
+}
+
 // writeAtomic makes path hold text, or leaves it as it was. The store's lock must be held: whatever
 // temporary file is there was left by a writer that died.
 func writeAtomic(path string, text []byte) (err error) {
@@ -120,10 +128,7 @@ func writeAtomic(path string, text []byte) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	stale, _ := filepath.Glob(filepath.Join(globQuote(dir), temporary+"*"))
-	for _, old := range stale {
-		_ = os.Remove(old)
-	}
+	removeStale(dir)
 	f, err := os.CreateTemp(dir, temporary+"*") // 0600
 	if err != nil {
 		return err

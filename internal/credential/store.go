@@ -239,6 +239,7 @@ func (s *Store) delete(ctx context.Context, remove func() error) error {
 		if err := remove(); err != nil {
 			return err
 		}
+		removeStale(s.root)
 		// Folders go where they are empty; the instance's may hold what others put there.
 		_ = os.Remove(s.dir)
 		if users, err := filepath.Glob(filepath.Join(globQuote(s.root), "*", "credentials")); err != nil || len(users) > 0 {

@@ -250,6 +250,10 @@ func TestNothingIsLeft(t *testing.T) {
 	if _, _, err := Open(b.dir, Options{}).Lookup("db"); err != nil {
 		t.Errorf("the neighbour's, after: %v", err)
 	}
+	// As a run leaves it that is killed while it writes the key.
+	if err := os.WriteFile(filepath.Join(b.root, temporary+"1"), []byte("half a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.Delete(t.Context(), "db", "never was"); err != nil {
 		t.Fatal(err)
 	}
