@@ -137,7 +137,16 @@ func (r *reader) checkPath(text string, at hcl.Range) {
 	if f == nil || at.Start.Byte >= len(f.Bytes) || f.Bytes[at.Start.Byte] != '"' {
 		return // a heredoc, or written elsewhere
 	}
-	r.report(fault(CodeValue, at, "A backslash is written twice", "In quotes, \\n, \\r and \\t are the end of a line and a tab. Write \"C:\\\\temp\\\\new\"."))
+	r.report(singleBackslash(CodeValue, at, string(f.Bytes[at.Start.Byte:min(at.End.Byte, len(f.Bytes))])))
+}
+
+// unescaped puts back what a single backslash before a letter became.
+var unescaped = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\r", `\r`)
+
+// singleBackslash is the fault of text that has single backslashes, as it stands in a spec or without its quotes.
+func singleBackslash(code Code, at hcl.Range, source string) *hcl.Diagnostic {
+	twice := strings.ReplaceAll(strings.ReplaceAll(strings.Trim(source, `"`), `\\`, `\`), `\`, `\\`)
+	return fault(code, at, "A backslash is written twice", "In quotes, \\n, \\r and \\t are the end of a line and a tab. Write \"%s\".", twice)
 }
 
 // windowsPath matches an absolute path of Windows: with its drive, of a share, or behind a variable.

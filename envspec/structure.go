@@ -205,7 +205,7 @@ func checkLabels(b *hclsyntax.Block, kind *block) hcl.Diagnostics {
 	case len(b.Labels) > 0 && b.Labels[0] == "":
 		return hcl.Diagnostics{fault(CodeName, b.LabelRanges[0], "An empty label", "The %s of %s block cannot be empty.", kind.Labels[0], withArticle(b.Type))}
 	case len(b.Labels) > 0 && strings.ContainsAny(b.Labels[0], "\t\r\n"):
-		return hcl.Diagnostics{fault(CodeName, b.LabelRanges[0], "A backslash is written twice", "In quotes, \\n, \\r and \\t are a line's end and a tab. Write \"C:\\\\temp\", \"HKLM\\\\SOFTWARE\\\\new\".")}
+		return hcl.Diagnostics{singleBackslash(CodeName, b.LabelRanges[0], unescaped.Replace(b.Labels[0]))}
 	case len(b.Labels) > 0 && len(kind.LabelEnum) > 0 && !slices.Contains(kind.LabelEnum, b.Labels[0]):
 		return hcl.Diagnostics{fault(CodeValue, b.LabelRanges[0], "Unknown "+kind.Name,
 			"%q is not a %s.%s It is one of %s.", b.Labels[0], kind.Name, didYouMean(b.Labels[0], kind.LabelEnum), list(kind.LabelEnum, "or"))}
