@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,8 @@ func TestSilentEndIsLeft(t *testing.T) {
 		c := heard.On(there)
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = io.Copy(io.Discard, c) }) // until the pipe ends
-		ended := false
-		wg.Go(func() { c.Watch(t.Context(), limit, func() { ended = true }) })
+		var ended atomic.Bool
+		wg.Go(func() { c.Watch(t.Context(), limit, func() { ended.Store(true) }) })
 		for range 60 {
 			time.Sleep(limit / 20)
 			if _, err := here.Write([]byte("x")); err != nil {
@@ -28,12 +29,12 @@ func TestSilentEndIsLeft(t *testing.T) {
 		}
 		time.Sleep(limit - 1)
 		synctest.Wait()
-		if ended {
+		if ended.Load() {
 			t.Error("an end that talks was left")
 		}
 		time.Sleep(limit / 4)
 		synctest.Wait()
-		if !ended {
+		if !ended.Load() {
 			t.Error("a silent end was not left")
 		}
 		here.Close()
