@@ -83,14 +83,14 @@ func TestOneAtATime(t *testing.T) {
 }
 
 func TestEndsWithItsProcess(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "engine.lock")
-	if os.Getenv("LOCK_TEST_PATH") != "" {
-		if _, err := lock.Acquire(t.Context(), os.Getenv("LOCK_TEST_PATH"), "", nil); err != nil {
+	if path := os.Getenv("LOCK_TEST_PATH"); path != "" {
+		if _, err := lock.Acquire(t.Context(), path, "", nil); err != nil {
 			t.Fatal(err)
 		}
 		os.Exit(0) // as a killed process would: without releasing
 	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "engine.lock")
 	kill := func() {
 		t.Helper()
 		cmd := exec.Command(os.Args[0], "-test.run=^TestEndsWithItsProcess$")
