@@ -35,6 +35,8 @@ type Suite struct {
 	Soon time.Duration
 	// Only names the subtests that are run, where a world costs too much for all.
 	Only []string
+	// Without names those that are not, because what they are about is nothing that the provider's resources have.
+	Without []string
 }
 
 // World is a provider and two instances of which no node is there yet.
@@ -101,13 +103,13 @@ func Run(t *testing.T, s Suite) {
 		s.Soon = 10 * time.Second
 	}
 	all := promises()
-	for _, name := range s.Only {
+	for _, name := range slices.Concat(s.Only, s.Without) {
 		if !slices.ContainsFunc(all, func(p promise) bool { return p.name == name }) {
 			t.Errorf("there is no subtest %q", name)
 		}
 	}
 	for _, promise := range all {
-		if len(s.Only) > 0 && !slices.Contains(s.Only, promise.name) {
+		if len(s.Only) > 0 && !slices.Contains(s.Only, promise.name) || slices.Contains(s.Without, promise.name) {
 			continue
 		}
 		t.Run(promise.name, func(t *testing.T) {
