@@ -23,10 +23,10 @@ var embedded embed.FS
 // ErrMissing is wrapped by the errors of Guest and Node when this binary was built without its helpers.
 var ErrMissing = errors.New("this envctl was built without its helpers")
 
-// Helper is one executable for one architecture.
+// Helper is one executable for one architecture. What is only named by its digest, as in a plan, is not read.
 type Helper struct {
-	// Gzip is the executable as it travels.
-	Gzip []byte
+	// Gzip gives the executable as it travels.
+	Gzip func() ([]byte, error)
 	// Raw is the executable itself, unpacked when it is asked for.
 	Raw blob.Blob
 }
@@ -57,7 +57,7 @@ func unpack(packed []byte) ([]byte, error) {
 const largest = 64 << 20
 
 func load(files fs.FS, name string) (Helper, error) {
-	packed, err := fs.ReadFile(files, "files/"+name+".gz")
+	_, err := fs.Stat(files, "files/"+name+".gz")
 	if errors.Is(err, fs.ErrNotExist) {
 		return Helper{}, fmt.Errorf("%w: %s is not in it; get a released envctl, or run `make build` in its source folder and use bin/envctl", ErrMissing, name)
 	}
@@ -68,8 +68,13 @@ func load(files fs.FS, name string) (Helper, error) {
 	if err != nil {
 		return Helper{}, fmt.Errorf("read the digest of the helper %s: %w", name, err)
 	}
+	packed := func() ([]byte, error) { return fs.ReadFile(files, "files/"+name+".gz") }
 	return Helper{Gzip: packed, Raw: blob.Lazy(strings.TrimSpace(string(sum)), func() ([]byte, error) {
-		raw, err := unpack(packed)
+		gz, err := packed()
+		if err != nil {
+			return nil, fmt.Errorf("read the helper %s: %w", name, err)
+		}
+		raw, err := unpack(gz)
 		if err != nil {
 			return nil, fmt.Errorf("uncompress the helper %s: %w", name, err)
 		}

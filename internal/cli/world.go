@@ -53,7 +53,11 @@ func (a *app) world(i providers.Instance) (*world, error) {
 	w.windows = windows.New(windows.Options{
 		Helper: func() ([]byte, string, error) {
 			h, err := assets.Guest("amd64")
-			return h.Gzip, h.Raw.SHA256, err
+			if err != nil {
+				return nil, "", err
+			}
+			gz, err := h.Gzip()
+			return gz, h.Raw.SHA256, err
 		},
 		Fetch: func(ctx context.Context, url, sum string, progress func(current, total int64)) (string, error) {
 			cache, err := w.fetched(ctx)
